@@ -1,0 +1,14 @@
+//! What a grammar may know that is not in the line.
+//!
+//! Owns: [`Context`].
+//! Promises: grammars have no clock; the same line and context give the same fields.
+//! Never: reads the time.
+
+/// Facts about the reading of a line, passed in by the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// When the line was read: nanoseconds since 1970-01-01T00:00:00Z. Resolves a missing year.
+    pub read_at: i64,
+    /// Seconds east of UTC for a time that names no zone.
+    pub utc_offset: i32,
+}

@@ -1,0 +1,65 @@
+//! The table of formats.
+//!
+//! Owns: [`Format`] and [`FORMATS`]; one line a format, one file a format below `format/`.
+//! Promises: [`Format::parse`] is a direct call for every format (no `dyn`), so a grammar inlines into the sink.
+//! Never: knows how any format looks.
+
+mod raw;
+
+use crate::{Context, Reject, Sink};
+
+macro_rules! formats {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, dataset $dataset:literal, $module:ident;)+) => {
+        /// A format of log lines.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Format {
+            $($(#[doc = $doc])+ $variant),+
+        }
+
+        /// All formats, in the order of the table.
+        pub const FORMATS: &[Format] = &[$(Format::$variant),+];
+
+        impl Format {
+            /// The name that a config uses.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The `event.dataset` of its events, unless the config sets another.
+            #[must_use]
+            pub const fn dataset(self) -> &'static str {
+                match self { $(Self::$variant => $dataset),+ }
+            }
+
+            /// One sentence for the config reference.
+            #[must_use]
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+)),+ }
+            }
+
+            /// Parses one line, without its line end, into `sink`.
+            ///
+            /// # Errors
+            /// Where the grammar stopped and what it expected there. The sink may have received some fields.
+            #[inline]
+            pub fn parse<S: Sink>(self, line: &[u8], context: &Context, sink: &mut S) -> Result<(), Reject> {
+                match self { $(Self::$variant => $module::parse(line, context, sink)),+ }
+            }
+        }
+    };
+}
+
+formats! {
+    /// Any line, kept whole as `message`.
+    Raw = "raw", dataset "generic", raw;
+}
+
+impl Format {
+    /// The format with this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        FORMATS.iter().copied().find(|format| format.name() == name)
+    }
+}

@@ -1,0 +1,100 @@
+//! The field names that logweir itself writes, numbered.
+//!
+//! Owns: [`KeyId`] and the table of well-known keys (ECS 9.4 names, stores.elastic.co "ECS field reference").
+//! Promises: a well-known key has the same number in every process, so a grammar names its keys without a
+//! look-up; [`KNOWN`]`[id]` is its name.
+//! Never: learns a key at run time (the pipeline's interner does, with numbers above these).
+
+/// The number of a field name. Numbers below [`KNOWN`]`.len()` are fixed; the pipeline hands out the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub u16);
+
+macro_rules! known_keys {
+    ($($constant:ident = $name:literal),+ $(,)?) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)] // the numbers of the constants below
+        #[repr(u16)]
+        enum Number { $($constant),+ }
+
+        $(
+            #[doc = concat!("`", $name, "`")]
+            pub const $constant: KeyId = KeyId(Number::$constant as u16);
+        )+
+
+        /// The names of the well-known keys, in the order of their numbers.
+        pub const KNOWN: &[&str] = &[$($name),+];
+    };
+}
+
+known_keys! {
+    TIMESTAMP = "@timestamp",
+    MESSAGE = "message",
+    TAGS = "tags",
+    ECS_VERSION = "ecs.version",
+    DATA_STREAM_TYPE = "data_stream.type",
+    DATA_STREAM_DATASET = "data_stream.dataset",
+    DATA_STREAM_NAMESPACE = "data_stream.namespace",
+    EVENT_KIND = "event.kind",
+    EVENT_CATEGORY = "event.category",
+    EVENT_TYPE = "event.type",
+    EVENT_OUTCOME = "event.outcome",
+    EVENT_ACTION = "event.action",
+    EVENT_DATASET = "event.dataset",
+    EVENT_ORIGINAL = "event.original",
+    EVENT_DURATION = "event.duration",
+    EVENT_SEVERITY = "event.severity",
+    EVENT_ID = "event.id",
+    ERROR_MESSAGE = "error.message",
+    ERROR_TYPE = "error.type",
+    ERROR_STACK_TRACE = "error.stack_trace",
+    HOST_NAME = "host.name",
+    HOST_HOSTNAME = "host.hostname",
+    LOG_FILE_PATH = "log.file.path",
+    LOG_FLAGS = "log.flags",
+    LOG_LEVEL = "log.level",
+    LOG_LOGGER = "log.logger",
+    SERVICE_NAME = "service.name",
+    SOURCE_ADDRESS = "source.address",
+    SOURCE_IP = "source.ip",
+    SOURCE_PORT = "source.port",
+    USER_NAME = "user.name",
+    USER_ID = "user.id",
+    HTTP_VERSION = "http.version",
+    HTTP_REQUEST_METHOD = "http.request.method",
+    HTTP_REQUEST_REFERRER = "http.request.referrer",
+    HTTP_RESPONSE_STATUS_CODE = "http.response.status_code",
+    HTTP_RESPONSE_BODY_BYTES = "http.response.body.bytes",
+    URL_ORIGINAL = "url.original",
+    URL_PATH = "url.path",
+    URL_QUERY = "url.query",
+    URL_DOMAIN = "url.domain",
+    USER_AGENT_ORIGINAL = "user_agent.original",
+    PROCESS_NAME = "process.name",
+    PROCESS_PID = "process.pid",
+    LOG_SYSLOG_PRIORITY = "log.syslog.priority",
+    LOG_SYSLOG_FACILITY_CODE = "log.syslog.facility.code",
+    LOG_SYSLOG_FACILITY_NAME = "log.syslog.facility.name",
+    LOG_SYSLOG_SEVERITY_CODE = "log.syslog.severity.code",
+    LOG_SYSLOG_SEVERITY_NAME = "log.syslog.severity.name",
+    LOG_SYSLOG_APPNAME = "log.syslog.appname",
+    LOG_SYSLOG_HOSTNAME = "log.syslog.hostname",
+    LOG_SYSLOG_MSGID = "log.syslog.msgid",
+    LOG_SYSLOG_PROCID = "log.syslog.procid",
+    LOG_SYSLOG_VERSION = "log.syslog.version",
+    LOG_SYSLOG_STRUCTURED_DATA = "log.syslog.structured_data",
+    TRACE_ID = "trace.id",
+    SPAN_ID = "span.id",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_numbered_in_order() {
+        for (number, name) in KNOWN.iter().enumerate() {
+            assert_eq!(KNOWN.iter().position(|other| other == name), Some(number), "{name} stands twice");
+        }
+        assert_eq!(KNOWN[SPAN_ID.0 as usize], "span.id");
+        assert!(KNOWN.len() <= 128, "the encoder's mask of constant keys has 128 bits");
+    }
+}

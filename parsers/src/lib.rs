@@ -1,0 +1,27 @@
+//! Log line grammars: bytes to fields.
+//!
+//! Owns: one grammar a format, in nom 8, and the names of the fields that they give.
+//! Promises: pure functions, linear in the line's length, that never panic; a grammar takes a line whole or
+//! says where it stopped.
+//! Never: I/O, clocks, threads, async. The crate is `no_std`, so the compiler enforces it.
+//!
+//! To add a format: one file under `format/`, one line in the table in `format.rs`, and cases as data under
+//! `testdata/`.
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod context;
+pub mod format;
+pub mod key;
+pub mod preset;
+pub mod reject;
+pub mod sink;
+
+pub use context::Context;
+pub use format::{FORMATS, Format};
+pub use key::KeyId;
+pub use preset::PresetId;
+pub use reject::Reject;
+pub use sink::Sink;
