@@ -1,1 +1,26 @@
-//! placeholder
+//! The pipeline of logweir: sources, the event batch, transforms, acks and positions.
+//!
+//! Owns: everything between a grammar and an output.
+//! Promises: every event read is delivered, dropped by a named transform, dead-lettered, or still in flight; the
+//! ledger shows it.
+//! Never: talks to a store; only `source` opens files.
+
+pub mod ack;
+pub mod buffers;
+pub mod event;
+pub mod ledger;
+pub mod memory;
+pub mod parse;
+pub mod source;
+pub mod stop;
+pub mod stream;
+pub mod time;
+pub mod transform;
+pub mod worker;
+
+pub use ack::Ack;
+pub use event::{Batch, Event, Keys};
+pub use ledger::Ledger;
+pub use memory::Memory;
+pub use stop::Stop;
+pub use stream::{Position, SourceMeta, Stream};

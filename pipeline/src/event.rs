@@ -1,0 +1,24 @@
+//! The event model: one flat batch a chunk of source bytes.
+//!
+//! Owns: [`Batch`] and the spans, fields and keys it is made of; the sink that grammars fill; the JSON writer.
+//! Promises: no allocation and no destructor per event or per field; text stays in the chunk until an output
+//! writes it once.
+//! Never: parses a format or talks to a store.
+
+mod batch;
+mod constants;
+mod escape;
+mod field;
+mod json;
+mod keys;
+mod sink;
+mod writer;
+
+pub(crate) use batch::Storage;
+pub use batch::{Batch, Event, EventFlags};
+pub use constants::{ConstantSet, ConstantValue, Constants};
+pub use field::{Field, Span, Value};
+pub use json::JsonEncoder;
+pub use keys::{KeyTable, Keys};
+pub use sink::EventSink;
+pub use writer::Writer;

@@ -1,0 +1,270 @@
+//! The one thing that travels: a chunk of source bytes and the events in it.
+//!
+//! Owns: [`Batch`] and [`Event`]; get, set, rename and remove of fields.
+//! Promises: an event's fields stand in one run, each key at most once (removed ones aside); an event's field hides
+//! the constant of the same key; the chunk never changes.
+//! Never: copies a line.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use logweir_parsers::format::Format;
+use logweir_parsers::preset::{self, PresetId};
+use logweir_parsers::{KeyId, key};
+
+use super::constants::{ConstantSet, ConstantValue};
+use super::{Field, Span, Value};
+use crate::ack::Ack;
+use crate::stream::Stream;
+
+/// Facts about an event that its fields do not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventFlags(u8);
+
+impl EventFlags {
+    /// The line was longer than the limit; its end was cut off.
+    pub const CUT: Self = Self(1);
+    /// The event is several lines.
+    pub const MULTILINE: Self = Self(2);
+    /// The line holds invalid UTF-8.
+    pub const INVALID_UTF8: Self = Self(4);
+    /// A transform dropped the event: no output takes it.
+    pub const DROPPED: Self = Self(8);
+
+    /// Whether all of `flags` are set.
+    #[inline]
+    #[must_use]
+    pub const fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// Sets `flags`.
+    #[inline]
+    pub fn insert(&mut self, flags: Self) {
+        self.0 |= flags.0;
+    }
+}
+
+/// One event: its line, its place in the source, its run of fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// The line in the chunk, without its line end.
+    pub line: Span,
+    /// Where the event begins in its stream; the second half of its `_id`.
+    pub offset: u64,
+    /// When it happened, in nanoseconds since 1970-01-01T00:00:00Z; the time of reading until a grammar knows better.
+    pub timestamp: i64,
+    pub(super) first: u32,
+    pub(super) len: u32,
+    pub(super) capacity: u32,
+    /// The format that took the line.
+    pub format: Format,
+    /// Its constant fields.
+    pub preset: PresetId,
+    /// Facts that its fields do not tell.
+    pub flags: EventFlags,
+}
+
+/// A chunk of source bytes and the events in it.
+#[derive(Debug)]
+pub struct Batch {
+    /// The source's bytes.
+    pub chunk: Bytes,
+    /// Text that grammars and transforms made; always valid UTF-8.
+    pub side: Vec<u8>,
+    pub(super) fields: Vec<Field>,
+    /// The events, in the order of their lines.
+    pub events: Vec<Event>,
+    /// Where the bytes come from, and what is constant for all of them.
+    pub stream: Arc<Stream>,
+    /// When the chunk was read, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub read_at: i64,
+    /// Resolved when the last holder of the batch is done.
+    pub ack: Ack,
+}
+
+/// The memory of a batch's fields and made text, for the next batch.
+#[derive(Debug, Default)]
+pub(crate) struct Storage {
+    side: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+impl Batch {
+    /// A batch of lines that nobody parsed yet. `events` come from [`Batch::line`].
+    #[must_use]
+    pub fn new(chunk: Bytes, events: Vec<Event>, stream: Arc<Stream>, read_at: i64, ack: Ack) -> Self {
+        Self { chunk, side: Vec::new(), fields: Vec::new(), events, stream, read_at, ack }
+    }
+
+    /// Gives a new batch the storage of an old one.
+    pub(crate) fn use_storage(&mut self, storage: Storage) {
+        self.side = storage.side;
+        self.fields = storage.fields;
+        self.side.clear();
+        self.fields.clear();
+    }
+
+    /// Takes the batch apart.
+    pub(crate) fn into_storage(self) -> (Storage, Ack) {
+        (Storage { side: self.side, fields: self.fields }, self.ack)
+    }
+
+    /// An event that is only its line.
+    #[inline]
+    #[must_use]
+    pub fn line(line: Span, offset: u64, read_at: i64, flags: EventFlags) -> Event {
+        Event {
+            line,
+            offset,
+            timestamp: read_at,
+            first: 0,
+            len: 0,
+            capacity: 0,
+            format: Format::Raw,
+            preset: preset::NONE,
+            flags,
+        }
+    }
+
+    /// The fields of event `index`, removed ones included.
+    #[inline]
+    #[must_use]
+    pub fn fields(&self, event: &Event) -> &[Field] {
+        let first = event.first as usize;
+        &self.fields[first..first + event.len as usize]
+    }
+
+    /// The event's own value of a key; constants are not looked at.
+    #[must_use]
+    pub fn get(&self, index: usize, key: KeyId) -> Option<Value> {
+        if key == key::TIMESTAMP {
+            return Some(Value::Time(self.events[index].timestamp));
+        }
+        let field = self.fields(&self.events[index]).iter().find(|field| field.key() == key)?;
+        (!field.is_removed()).then(|| field.value())
+    }
+
+    /// The value of a key that the event shares with others, unless a field of its own hides it.
+    #[must_use]
+    pub fn constant(&self, index: usize, key: KeyId) -> Option<&ConstantValue> {
+        let event = &self.events[index];
+        if self.fields(event).iter().any(|field| field.key() == key) {
+            return None;
+        }
+        self.constant_sets(event).iter().find_map(|set| set.get(key))
+    }
+
+    /// The sets of constants of an event, the nearest first.
+    #[inline]
+    #[must_use]
+    pub fn constant_sets(&self, event: &Event) -> [&ConstantSet; 2] {
+        [self.stream.constants(), self.stream.source().constants.set(event.format, event.preset)]
+    }
+
+    /// Sets a key to a value, whether the event had it or not.
+    pub fn set(&mut self, index: usize, key: KeyId, value: Value) {
+        if key == key::TIMESTAMP {
+            if let Value::Time(nanos) = value {
+                self.events[index].timestamp = nanos;
+            }
+            return;
+        }
+        match self.position(index, key) {
+            Some(position) => self.fields[position] = Field::new(key, value),
+            None => self.add(index, Field::new(key, value)),
+        }
+    }
+
+    /// Removes a key; a constant of that key is hidden. `@timestamp` stays: every event has a time.
+    pub fn remove(&mut self, index: usize, key: KeyId) {
+        match self.position(index, key) {
+            Some(position) => self.fields[position] = Field::new(key, Value::Removed),
+            None if self.constant(index, key).is_some() => self.add(index, Field::new(key, Value::Removed)),
+            None => {}
+        }
+    }
+
+    /// Gives the value of `from` to `to`, which loses its own. Nothing happens when the event has no `from`.
+    pub fn rename(&mut self, index: usize, from: KeyId, to: KeyId) {
+        if from == to {
+            return;
+        }
+        let value = match self.get(index, from) {
+            Some(value) => value,
+            None => match self.constant(index, from).map(ConstantValue::to_json) {
+                Some(json) => self.make_json(&json),
+                None => return,
+            },
+        };
+        self.remove(index, from);
+        self.set(index, to, value);
+    }
+
+    /// Puts a text into the side buffer; invalid UTF-8 becomes U+FFFD.
+    pub fn make_text(&mut self, text: &[u8]) -> Value {
+        Value::MadeText(append(&mut self.side, String::from_utf8_lossy(text).as_bytes()))
+    }
+
+    /// Puts a valid JSON value into the side buffer.
+    pub fn make_json(&mut self, json: &[u8]) -> Value {
+        Value::MadeJson(append(&mut self.side, String::from_utf8_lossy(json).as_bytes()))
+    }
+
+    /// The bytes of a text or JSON value; none for numbers, times and removed fields.
+    #[inline]
+    #[must_use]
+    pub fn text(&self, value: Value) -> Option<&[u8]> {
+        match value {
+            Value::Text(span) | Value::JsonText(span) | Value::Json(span) | Value::Members(span) => {
+                Some(span.of(&self.chunk))
+            }
+            Value::MadeText(span) | Value::MadeJson(span) | Value::MadeMembers(span) => Some(span.of(&self.side)),
+            _ => None,
+        }
+    }
+
+    /// Drops the event: no output takes it. The ledger hears of it under `step`, a transform's name.
+    pub fn drop_event(&mut self, index: usize, step: &Arc<str>) {
+        if !self.events[index].flags.contains(EventFlags::DROPPED) {
+            self.events[index].flags.insert(EventFlags::DROPPED);
+            self.ack.dropped(step);
+        }
+    }
+
+    fn position(&self, index: usize, key: KeyId) -> Option<usize> {
+        let event = &self.events[index];
+        let place = self.fields(event).iter().position(|field| field.key() == key)?;
+        Some(event.first as usize + place)
+    }
+
+    /// Adds a field in the event's slack, or moves the event's run to the end of all fields, with new slack.
+    fn add(&mut self, index: usize, field: Field) {
+        const SLACK: u32 = 4;
+        let event = self.events[index];
+        let (first, len) = (event.first as usize, event.len as usize);
+        if event.len < event.capacity {
+            self.fields[first + len] = field;
+        } else {
+            let Ok(new_first) = u32::try_from(self.fields.len()) else { return };
+            self.fields.extend_from_within(first..first + len);
+            let unused = Field::new(field.key(), Value::Removed);
+            self.fields.push(field);
+            self.fields.extend(std::iter::repeat_n(unused, SLACK as usize));
+            self.events[index].first = new_first;
+            self.events[index].capacity = event.len + 1 + SLACK;
+        }
+        self.events[index].len = event.len + 1;
+    }
+}
+
+/// Appends to a side buffer. A buffer at its 4 GiB limit takes no more: the span is empty.
+pub(super) fn append(side: &mut Vec<u8>, text: &[u8]) -> Span {
+    match (u32::try_from(side.len()), u32::try_from(text.len())) {
+        (Ok(start), Ok(len)) if start.checked_add(len).is_some() => {
+            side.extend_from_slice(text);
+            Span { start, len }
+        }
+        _ => Span::default(),
+    }
+}

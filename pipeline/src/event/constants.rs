@@ -1,0 +1,214 @@
+//! Fields that many events share, rendered once.
+//!
+//! Owns: [`ConstantSet`], an ordered set of constant fields with their JSON, and [`Constants`], the sets of one
+//! source for each format and preset.
+//! Promises: an output copies one byte string for all of them, unless an event has a field of the same key: the
+//! event's field, also a removed one, hides the constant.
+//! Never: changes after it was built.
+
+use logweir_parsers::format::{FORMATS, Format};
+use logweir_parsers::preset::{Constant, PRESETS, PresetId};
+use logweir_parsers::{KeyId, key};
+
+use super::escape::append_escaped;
+
+/// The version of ECS that the documents follow.
+const ECS_VERSION: &str = "9.4.0";
+
+/// A constant value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConstantValue {
+    /// One string.
+    Text(String),
+    /// A list of strings.
+    List(Vec<String>),
+    /// A whole number.
+    Integer(i64),
+    /// A floating-point number, finite.
+    Float(f64),
+    /// True or false.
+    Bool(bool),
+}
+
+impl ConstantValue {
+    /// The value as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = Vec::new();
+        match self {
+            Self::Text(text) => append_string(text, &mut json),
+            Self::List(items) => {
+                json.push(b'[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        json.push(b',');
+                    }
+                    append_string(item, &mut json);
+                }
+                json.push(b']');
+            }
+            Self::Integer(value) => json.extend_from_slice(itoa::Buffer::new().format(*value).as_bytes()),
+            Self::Float(value) => json.extend_from_slice(zmij::Buffer::new().format(*value).as_bytes()),
+            Self::Bool(value) => json.extend_from_slice(if *value { b"true" } else { b"false" }),
+        }
+        json
+    }
+}
+
+impl From<Constant> for ConstantValue {
+    fn from(constant: Constant) -> Self {
+        match constant {
+            Constant::Text(text) => Self::Text(text.to_owned()),
+            Constant::List(items) => Self::List(items.iter().map(|&item| item.to_owned()).collect()),
+        }
+    }
+}
+
+fn append_string(text: &str, json: &mut Vec<u8>) {
+    json.push(b'"');
+    append_escaped(text.as_bytes(), json);
+    json.push(b'"');
+}
+
+/// An ordered set of constant fields and their JSON.
+#[derive(Clone, Debug, Default)]
+pub struct ConstantSet {
+    fields: Vec<ConstantField>,
+    json: Vec<u8>,
+    mask: KeyMask,
+}
+
+#[derive(Clone, Debug)]
+struct ConstantField {
+    key: KeyId,
+    value: ConstantValue,
+    /// The end of its `,"name":value` in the set's JSON.
+    end: usize,
+}
+
+impl ConstantSet {
+    /// Adds a field, unless the set has one of that key: what is added first wins. `name` is the key's name.
+    pub fn add(&mut self, key: KeyId, name: &str, value: ConstantValue) {
+        if self.get(key).is_some() {
+            return;
+        }
+        self.json.push(b',');
+        append_string(name, &mut self.json);
+        self.json.push(b':');
+        self.json.extend_from_slice(&value.to_json());
+        self.mask.add(key);
+        self.fields.push(ConstantField { key, value, end: self.json.len() });
+    }
+
+    fn add_known(&mut self, key: KeyId, value: ConstantValue) {
+        self.add(key, key::KNOWN[usize::from(key.0)], value);
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: KeyId) -> Option<&ConstantValue> {
+        self.fields.iter().find(|field| field.key == key).map(|field| &field.value)
+    }
+
+    /// The JSON of all fields: `,"name":value` for each.
+    #[inline]
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    /// Whether an event with these keys may hide one of the fields (false only when it surely does not).
+    #[inline]
+    #[must_use]
+    pub(super) fn may_be_hidden_by(&self, keys: KeyMask) -> bool {
+        self.mask.meets(keys)
+    }
+
+    /// Each field's key and its `,"name":value`.
+    pub(super) fn members(&self) -> impl Iterator<Item = (KeyId, &[u8])> {
+        let starts = std::iter::once(0).chain(self.fields.iter().map(|field| field.end));
+        self.fields.iter().zip(starts).map(|(field, start)| (field.key, &self.json[start..field.end]))
+    }
+}
+
+/// A set of keys: exact for the well-known ones, one bit for all others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KeyMask {
+    known: u128,
+    others: bool,
+}
+
+impl KeyMask {
+    #[inline]
+    pub(super) fn add(&mut self, key: KeyId) {
+        if key.0 < 128 {
+            self.known |= 1 << key.0;
+        } else {
+            self.others = true;
+        }
+    }
+
+    /// Whether the key was added (for a key that is not well known: perhaps).
+    #[inline]
+    pub(super) fn may_have(self, key: KeyId) -> bool {
+        if key.0 < 128 { self.known & (1 << key.0) != 0 } else { self.others }
+    }
+
+    #[inline]
+    fn meets(self, other: Self) -> bool {
+        self.known & other.known != 0 || (self.others && other.others)
+    }
+}
+
+/// The constants of one source: a set for each format and preset.
+#[derive(Debug)]
+pub struct Constants {
+    sets: Vec<ConstantSet>,
+    datasets: Vec<String>,
+    namespace: String,
+}
+
+impl Constants {
+    /// The sets of a source: `fields` from its config (first, so that they win), then the preset's, then the data
+    /// stream's. `dataset` overrides the format's own.
+    #[must_use]
+    pub fn new(fields: &ConstantSet, dataset: Option<&str>, namespace: &str) -> Self {
+        let datasets = FORMATS.iter().map(|format| dataset.unwrap_or(format.dataset()).to_owned());
+        let datasets = datasets.collect::<Vec<_>>();
+        let mut sets = Vec::new();
+        for dataset in &datasets {
+            sets.extend(PRESETS.iter().map(|preset| {
+                let mut set = fields.clone();
+                for (key, value) in *preset {
+                    set.add_known(*key, (*value).into());
+                }
+                set.add_known(key::EVENT_DATASET, ConstantValue::Text(dataset.clone()));
+                set.add_known(key::DATA_STREAM_TYPE, ConstantValue::Text("logs".to_owned()));
+                set.add_known(key::DATA_STREAM_DATASET, ConstantValue::Text(dataset.clone()));
+                set.add_known(key::DATA_STREAM_NAMESPACE, ConstantValue::Text(namespace.to_owned()));
+                set.add_known(key::ECS_VERSION, ConstantValue::Text(ECS_VERSION.to_owned()));
+                set
+            }));
+        }
+        Self { sets, datasets, namespace: namespace.to_owned() }
+    }
+
+    /// The constants of an event with this format and preset.
+    #[inline]
+    #[must_use]
+    pub fn set(&self, format: Format, preset: PresetId) -> &ConstantSet {
+        &self.sets[format as usize * PRESETS.len() + usize::from(preset.0)]
+    }
+
+    /// The dataset of events of this format.
+    #[must_use]
+    pub fn dataset(&self, format: Format) -> &str {
+        &self.datasets[format as usize]
+    }
+
+    /// The data stream namespace of the source.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+}

@@ -1,0 +1,158 @@
+//! An event as one JSON object: the single pass that writes a document.
+//!
+//! Owns: [`JsonEncoder`], one a worker and output.
+//! Promises: `{"@timestamp":…,` then the event's fields in their order, then its constants; every key once;
+//! always valid JSON in valid UTF-8, whatever the line held.
+//! Never: changes an event.
+
+use std::sync::Arc;
+
+use logweir_parsers::KeyId;
+
+use super::constants::KeyMask;
+use super::escape::{write_escaped, write_lossy};
+use super::{Batch, Event, EventFlags, Field, KeyTable, Keys, Span, Value, Writer};
+use crate::time::TimeText;
+
+/// Writes events as JSON objects.
+#[derive(Debug)]
+pub struct JsonEncoder {
+    keys: KeyTable,
+    event_time: TimeText,
+    other_time: TimeText,
+}
+
+impl JsonEncoder {
+    /// An encoder for events whose keys are in `keys`.
+    #[must_use]
+    pub fn new(keys: Arc<Keys>) -> Self {
+        Self { keys: KeyTable::new(keys), event_time: TimeText::new(), other_time: TimeText::new() }
+    }
+
+    /// Writes one event as a JSON object without a line end.
+    #[inline]
+    pub fn write(&mut self, batch: &Batch, event: &Event, out: &mut Writer) {
+        out.push(b"{\"@timestamp\":\"");
+        out.push(self.event_time.render(event.timestamp));
+        out.push(b"\"");
+        let valid = !event.flags.contains(EventFlags::INVALID_UTF8);
+        let mut keys = KeyMask::default();
+        for field in batch.fields(event) {
+            keys.add(field.key());
+            self.write_field(batch, field, valid, out);
+        }
+        for constants in batch.constant_sets(event) {
+            if constants.may_be_hidden_by(keys) {
+                write_unhidden(constants.members(), batch.fields(event), out);
+            } else {
+                out.push_part(constants.json(), 0, constants.json().len());
+            }
+        }
+        out.push(b"}");
+    }
+
+    #[inline]
+    fn write_field(&mut self, batch: &Batch, field: &Field, valid: bool, out: &mut Writer) {
+        let value = field.value();
+        match value {
+            Value::Text(span) => {
+                self.write_key(field.key(), out);
+                write_string(&batch.chunk, span, valid, out);
+            }
+            Value::Integer(number) => {
+                self.write_key(field.key(), out);
+                out.push_integer(number);
+            }
+            Value::Removed => {}
+            _ => self.write_rarer(batch, field.key(), value, valid, out),
+        }
+    }
+
+    fn write_rarer(&mut self, batch: &Batch, key: KeyId, value: Value, valid: bool, out: &mut Writer) {
+        match value {
+            Value::Members(span) => {
+                out.push(b",");
+                return write_ready(&batch.chunk, span, valid, out);
+            }
+            Value::MadeMembers(span) => {
+                out.push(b",");
+                return write_ready(&batch.side, span, true, out);
+            }
+            _ => self.write_key(key, out),
+        }
+        match value {
+            Value::JsonText(span) => {
+                out.push(b"\"");
+                write_ready(&batch.chunk, span, valid, out);
+                out.push(b"\"");
+            }
+            Value::Json(span) => write_ready(&batch.chunk, span, valid, out),
+            Value::MadeText(span) => write_string(&batch.side, span, true, out),
+            Value::MadeJson(span) => write_ready(&batch.side, span, true, out),
+            Value::Float(number) if number.is_finite() => {
+                out.push(zmij::Buffer::new().format_finite(number).as_bytes());
+            }
+            Value::Float(_) => out.push(b"null"),
+            Value::Bool(truth) => out.push(if truth { b"true" } else { b"false" }),
+            Value::Time(nanos) => {
+                out.push(b"\"");
+                out.push(self.other_time.render(nanos));
+                out.push(b"\"");
+            }
+            Value::Text(_) | Value::Integer(_) | Value::Removed | Value::Members(_) | Value::MadeMembers(_) => {}
+        }
+    }
+
+    #[inline]
+    fn write_key(&mut self, key: KeyId, out: &mut Writer) {
+        if !self.keys.has(key) {
+            self.keys.refresh();
+        }
+        let json = self.keys.json(key);
+        out.push_part(json, 0, json.len());
+    }
+
+    /// The name of a key.
+    #[must_use]
+    pub fn name(&mut self, key: KeyId) -> &[u8] {
+        if !self.keys.has(key) {
+            self.keys.refresh();
+        }
+        self.keys.name(key)
+    }
+}
+
+#[inline]
+fn write_string(text: &[u8], span: Span, valid: bool, out: &mut Writer) {
+    out.push(b"\"");
+    if valid {
+        write_escaped(text, span.start as usize, span.len as usize, out);
+    } else {
+        write_lossy(span.of(text), true, out);
+    }
+    out.push(b"\"");
+}
+
+/// Writes text that is JSON already.
+#[inline]
+fn write_ready(text: &[u8], span: Span, valid: bool, out: &mut Writer) {
+    if valid {
+        out.push_part(text, span.start as usize, span.len as usize);
+    } else {
+        write_lossy(span.of(text), false, out);
+    }
+}
+
+/// Writes the constants that no field hides.
+#[cold]
+fn write_unhidden<'a>(
+    members: impl Iterator<Item = (KeyId, &'a [u8])>,
+    fields: &[Field],
+    out: &mut Writer,
+) {
+    for (key, member) in members {
+        if !fields.iter().any(|field| field.key() == key) {
+            out.push(member);
+        }
+    }
+}

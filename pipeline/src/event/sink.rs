@@ -1,0 +1,208 @@
+//! What grammars fill: the fields of one event, appended to the batch.
+//!
+//! Owns: [`EventSink`], the pipeline's side of [`logweir_parsers::Sink`].
+//! Promises: an event has each key once (the last value wins, as JSON readers do); a span given by a grammar lies in
+//! the chunk; a grammar that fails leaves no trace after [`EventSink::roll_back`].
+//! Never: copies text that already stands in the chunk.
+
+use logweir_parsers::{KeyId, PresetId, Sink, preset};
+
+use super::batch::{Batch, append};
+use super::constants::KeyMask;
+use super::escape::append_escaped;
+use super::{Event, Field, KeyTable, Span, Value};
+
+/// Receives the fields of one event of a batch.
+#[derive(Debug)]
+pub struct EventSink<'a> {
+    chunk: &'a [u8],
+    side: &'a mut Vec<u8>,
+    fields: &'a mut Vec<Field>,
+    keys: &'a mut KeyTable,
+    first: usize,
+    side_mark: usize,
+    timestamp: Option<i64>,
+    preset: PresetId,
+    seen: KeyMask,
+    scratch: &'a mut Vec<u8>,
+}
+
+/// The parts of a batch that a sink writes to, and the worker's own tables.
+#[derive(Debug)]
+pub(crate) struct SinkParts<'a> {
+    pub(crate) chunk: &'a [u8],
+    pub(crate) side: &'a mut Vec<u8>,
+    pub(crate) fields: &'a mut Vec<Field>,
+    pub(crate) keys: &'a mut KeyTable,
+    pub(crate) scratch: &'a mut Vec<u8>,
+}
+
+impl<'a> EventSink<'a> {
+    /// A sink for the next event.
+    #[inline]
+    pub(crate) fn new(parts: SinkParts<'a>) -> Self {
+        let (first, side_mark) = (parts.fields.len(), parts.side.len());
+        Self {
+            chunk: parts.chunk,
+            side: parts.side,
+            fields: parts.fields,
+            keys: parts.keys,
+            first,
+            side_mark,
+            timestamp: None,
+            preset: preset::NONE,
+            seen: KeyMask::default(),
+            scratch: parts.scratch,
+        }
+    }
+
+    /// Forgets everything that the grammar said.
+    pub fn roll_back(&mut self) {
+        self.fields.truncate(self.first);
+        self.side.truncate(self.side_mark);
+        self.timestamp = None;
+        self.preset = preset::NONE;
+        self.seen = KeyMask::default();
+    }
+
+    /// Gives the fields to the event.
+    #[inline]
+    pub(crate) fn finish(self, event: &mut Event) {
+        event.first = u32::try_from(self.first).unwrap_or(u32::MAX);
+        event.len = u32::try_from(self.fields.len() - self.first).unwrap_or(0);
+        event.capacity = event.len;
+        event.preset = self.preset;
+        if let Some(timestamp) = self.timestamp {
+            event.timestamp = timestamp;
+        }
+    }
+
+    /// The place of a part of the chunk.
+    #[inline]
+    fn span(&self, part: &[u8]) -> Span {
+        let start = (part.as_ptr() as usize).wrapping_sub(self.chunk.as_ptr() as usize);
+        debug_assert!(part.is_empty() || start + part.len() <= self.chunk.len(), "not a part of the chunk");
+        #[allow(clippy::cast_possible_truncation)] // a chunk is below 4 GiB
+        Span { start: if part.is_empty() { 0 } else { start as u32 }, len: part.len() as u32 }
+    }
+
+    #[inline]
+    fn add(&mut self, key: KeyId, value: Value) {
+        let known = self.seen.may_have(key);
+        self.seen.add(key);
+        let field = Field::new(key, value);
+        if known {
+            self.replace(field);
+        } else {
+            self.fields.push(field);
+        }
+    }
+
+    fn replace(&mut self, field: Field) {
+        match self.fields[self.first..].iter_mut().find(|old| old.key() == field.key()) {
+            Some(old) => *old = field,
+            None => self.fields.push(field),
+        }
+    }
+
+    fn make(&mut self, pieces: &mut dyn Iterator<Item = &[u8]>) -> Span {
+        self.scratch.clear();
+        for piece in pieces {
+            self.scratch.extend_from_slice(piece);
+        }
+        append(self.side, String::from_utf8_lossy(self.scratch).as_bytes())
+    }
+}
+
+/// The key of fields that hold whole members; no look-up finds it.
+const MEMBERS: KeyId = KeyId(u16::MAX);
+
+impl Sink for EventSink<'_> {
+    #[inline]
+    fn key(&mut self, name: &[u8]) -> Option<KeyId> {
+        self.keys.intern(name)
+    }
+
+    #[inline]
+    fn text_span(&mut self, key: KeyId, text: &[u8]) {
+        self.add(key, Value::Text(self.span(text)));
+    }
+
+    #[inline]
+    fn json_text_span(&mut self, key: KeyId, text: &[u8]) {
+        self.add(key, Value::JsonText(self.span(text)));
+    }
+
+    #[inline]
+    fn json_span(&mut self, key: KeyId, json: &[u8]) {
+        self.add(key, Value::Json(self.span(json)));
+    }
+
+    fn member(&mut self, json: &[u8]) {
+        let span = self.span(json);
+        self.fields.push(Field::new(MEMBERS, Value::Members(span)));
+    }
+
+    fn made_member(&mut self, name: &[u8], value: &[u8]) {
+        self.scratch.clear();
+        self.scratch.push(b'"');
+        append_escaped(name, self.scratch);
+        self.scratch.extend_from_slice(b"\":\"");
+        append_escaped(value, self.scratch);
+        self.scratch.push(b'"');
+        let span = append(self.side, self.scratch);
+        self.fields.push(Field::new(MEMBERS, Value::MadeMembers(span)));
+    }
+
+    fn made_text(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        let span = self.make(pieces);
+        self.add(key, Value::MadeText(span));
+    }
+
+    fn made_json(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        let span = self.make(pieces);
+        self.add(key, Value::MadeJson(span));
+    }
+
+    #[inline]
+    fn integer(&mut self, key: KeyId, value: i64) {
+        self.add(key, Value::Integer(value));
+    }
+
+    #[inline]
+    fn timestamp(&mut self, nanos: i64) {
+        self.timestamp = Some(nanos);
+    }
+
+    #[inline]
+    fn preset(&mut self, preset: PresetId) {
+        self.preset = preset;
+    }
+}
+
+impl Batch {
+    /// The batch's parts that a sink writes to.
+    pub(crate) fn sink_parts<'a>(
+        &'a mut self,
+        keys: &'a mut KeyTable,
+        scratch: &'a mut Vec<u8>,
+    ) -> (SinkParts<'a>, &'a mut [Event]) {
+        let parts =
+            SinkParts { chunk: &self.chunk, side: &mut self.side, fields: &mut self.fields, keys, scratch };
+        (parts, &mut self.events)
+    }
+}
+
+impl SinkParts<'_> {
+    /// The same parts for a shorter time.
+    #[inline]
+    pub(crate) fn reborrow(&mut self) -> SinkParts<'_> {
+        SinkParts {
+            chunk: self.chunk,
+            side: self.side,
+            fields: self.fields,
+            keys: self.keys,
+            scratch: self.scratch,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Streams: the ordered byte sequences that sources read, and how far each is acknowledged.
+//!
+//! Owns: [`SourceMeta`] (what is constant for a configured source), [`Stream`] (one file's or connection's identity)
+//! and its low-water mark.
+//! Promises: the acknowledged position is contiguous: everything before it is settled, however the outputs finish;
+//! it never moves past an unfinished or failed batch.
+//! Never: reads or stores a position on disk; sources do.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use logweir_parsers::format::Format;
+
+use crate::ack::{Ack, Outcome};
+use crate::event::{ConstantSet, Constants};
+use crate::ledger::SourceLedger;
+
+/// What is constant for one configured source.
+#[derive(Debug)]
+pub struct SourceMeta {
+    /// Its place in the list of sources; routes are found by it.
+    pub index: usize,
+    /// Its name in the config.
+    pub name: String,
+    /// The formats to try, in order. The first that fits takes the line.
+    pub formats: Vec<Format>,
+    /// Its constant fields.
+    pub constants: Constants,
+    /// Seconds east of UTC for times that name no zone.
+    pub utc_offset: i32,
+    /// Whether to keep the line as `event.original` beside the fields parsed from it.
+    pub keep_original: bool,
+    /// Its ledger.
+    pub ledger: Arc<SourceLedger>,
+}
+
+/// A place in a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Bytes before the place, at the beginning of a line.
+    pub offset: u64,
+    /// A hash of the bytes just before the place, by which a file source knows its place again; 0 for others.
+    pub marker: u64,
+}
+
+/// One ordered sequence of bytes: a generation of a file, a connection, standard input.
+#[derive(Debug)]
+pub struct Stream {
+    id: u64,
+    source: Arc<SourceMeta>,
+    constants: ConstantSet,
+    progress: Mutex<Progress>,
+}
+
+/// The batches that are not yet behind the low-water mark, in order.
+#[derive(Debug)]
+struct Progress {
+    acknowledged: Position,
+    first_sequence: u64,
+    pending: VecDeque<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    end: Position,
+    settled: bool,
+}
+
+impl Stream {
+    /// A stream that is acknowledged up to `start`. `id` is the first half of its events' `_id`; `constants` are its
+    /// own constant fields, such as `log.file.path`.
+    #[must_use]
+    pub fn new(id: u64, source: Arc<SourceMeta>, constants: ConstantSet, start: Position) -> Arc<Self> {
+        let progress = Progress { acknowledged: start, first_sequence: 0, pending: VecDeque::new() };
+        Arc::new(Self { id, source, constants, progress: Mutex::new(progress) })
+    }
+
+    /// The stream's identity: the same for the same bytes, also after a restart.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The source that reads it.
+    #[must_use]
+    pub fn source(&self) -> &Arc<SourceMeta> {
+        &self.source
+    }
+
+    /// Its own constant fields.
+    #[must_use]
+    pub fn constants(&self) -> &ConstantSet {
+        &self.constants
+    }
+
+    /// Announces a batch of `events` events and `bytes` bytes that ends at `end`. Batches are announced in order.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>, end: Position, events: u64, bytes: u64) -> Ack {
+        self.source.ledger.read(events, bytes);
+        let mut progress = self.progress();
+        progress.pending.push_back(Pending { end, settled: false });
+        let sequence = progress.first_sequence + progress.pending.len() as u64 - 1;
+        drop(progress);
+        Ack::new(Arc::clone(self), sequence, events)
+    }
+
+    /// How far everything is settled.
+    #[must_use]
+    pub fn acknowledged(&self) -> Position {
+        self.progress().acknowledged
+    }
+
+    /// Whether everything announced is settled.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.progress().pending.is_empty()
+    }
+
+    /// The batch numbered `sequence` has come to its end.
+    pub(crate) fn settle(&self, sequence: u64, outcome: Outcome) {
+        let complete = outcome.complete;
+        self.source.ledger.settled(outcome);
+        if !complete {
+            return;
+        }
+        let mut progress = self.progress();
+        let index = usize::try_from(sequence - progress.first_sequence).unwrap_or(usize::MAX);
+        if let Some(pending) = progress.pending.get_mut(index) {
+            pending.settled = true;
+        }
+        while progress.pending.front().is_some_and(|pending| pending.settled) {
+            if let Some(pending) = progress.pending.pop_front() {
+                progress.acknowledged = pending.end;
+                progress.first_sequence += 1;
+            }
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

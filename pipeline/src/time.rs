@@ -1,0 +1,151 @@
+//! The one clock of the process, and times as text.
+//!
+//! Owns: [`now`], the only place that reads the wall clock, and [`TimeText`], RFC 3339 text of a time.
+//! Promises: everything else gets its time as an argument, so windows and batches are tested without waiting.
+//! Never: knows time zones; text is UTC.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds in a second.
+pub const SECOND: i64 = 1_000_000_000;
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// The wall-clock time in nanoseconds since 1970-01-01T00:00:00Z.
+#[must_use]
+#[allow(clippy::disallowed_methods)] // this is the clock that the lint points to
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Renders times as RFC 3339 in UTC, with 3, 6 or 9 digits of a second, whichever is exact.
+///
+/// Keeps the text of the last second: log lines come in the order of their times.
+#[derive(Debug)]
+pub struct TimeText {
+    second: i64,
+    text: [u8; Self::LEN_MAX],
+}
+
+impl TimeText {
+    /// Bytes of the longest text: `2026-11-23T08:30:00.123456789Z`.
+    pub const LEN_MAX: usize = 30;
+    const SECOND_LEN: usize = 19;
+
+    /// A renderer.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut text = Self { second: i64::MIN, text: *b"1970-01-01T00:00:00.000000000Z" };
+        text.render_second(0);
+        text
+    }
+
+    /// The text of `nanos`. Years outside 0–9999 are cut to that range, as RFC 3339 has four digits.
+    #[inline]
+    pub fn render(&mut self, nanos: i64) -> &[u8] {
+        let (second, fraction) = (nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND).cast_unsigned());
+        if second != self.second {
+            self.render_second(second);
+        }
+        let digits = match fraction {
+            f if f % 1_000_000 == 0 => 3,
+            f if f % 1_000 == 0 => 6,
+            _ => 9,
+        };
+        let mut rest = fraction;
+        for place in (0..9).rev() {
+            self.text[Self::SECOND_LEN + 1 + place] = digit(rest % 10);
+            rest /= 10;
+        }
+        self.text[Self::SECOND_LEN + 1 + digits] = b'Z';
+        &self.text[..Self::SECOND_LEN + digits + 2]
+    }
+
+    #[cold]
+    fn render_second(&mut self, second: i64) {
+        let (year, month, day) = civil_from_days(second.div_euclid(DAY));
+        let time = second.rem_euclid(DAY);
+        self.second = second;
+        put(&mut self.text[0..4], year.clamp(0, 9999));
+        put(&mut self.text[5..7], month);
+        put(&mut self.text[8..10], day);
+        put(&mut self.text[11..13], time / 3600);
+        put(&mut self.text[14..16], time / 60 % 60);
+        put(&mut self.text[17..19], time % 60);
+    }
+}
+
+impl Default for TimeText {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn put(text: &mut [u8], mut value: i64) {
+    for place in text.iter_mut().rev() {
+        *place = digit((value % 10).cast_unsigned());
+        value /= 10;
+    }
+}
+
+#[inline]
+fn digit(value: u64) -> u8 {
+    #[allow(clippy::cast_possible_truncation)] // below 10
+    let value = value as u8;
+    b'0' + value
+}
+
+/// Year, month and day of a day counted from 1970-01-01 in the proleptic Gregorian calendar. The year is taken to
+/// begin in March, so that the leap day is the last one.
+#[must_use]
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    const FROM_MARCH_OF_YEAR_0: i64 = 719_468;
+    let shifted = days + FROM_MARCH_OF_YEAR_0;
+    let era = shifted.div_euclid(DAYS_OF_400_YEARS);
+    let day_of_era = shifted.rem_euclid(DAYS_OF_400_YEARS);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_as_many_as_are_exact() {
+        let mut text = TimeText::new();
+        for (nanos, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_700_000_000_123_000_000, "2023-11-14T22:13:20.123Z"),
+            (1_700_000_000_123_456_000, "2023-11-14T22:13:20.123456Z"),
+            (1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456789Z"),
+            (1_709_164_800_000_000_000, "2024-02-29T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999999999Z"),
+        ] {
+            assert_eq!(text.render(nanos), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_calendar_agrees_with_a_count_of_days() {
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..200_000 {
+            assert_eq!(civil_from_days(days), (year, month, day));
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = [31, 28 + i64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month as usize - 1];
+            day += 1;
+            if day > last {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+    }
+}

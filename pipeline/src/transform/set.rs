@@ -1,0 +1,26 @@
+//! `set`: gives fields constant values.
+
+use logweir_parsers::KeyId;
+
+use super::live_events;
+use crate::event::{Batch, ConstantValue, Value};
+
+/// Sets the fields on every event. A text stands once in the side buffer, however many events share it.
+pub(super) fn apply(fields: &[(KeyId, ConstantValue)], batch: &mut Batch) {
+    for (key, constant) in fields {
+        let value = value_of(constant, batch);
+        for index in live_events(batch) {
+            batch.set(index, *key, value);
+        }
+    }
+}
+
+fn value_of(constant: &ConstantValue, batch: &mut Batch) -> Value {
+    match constant {
+        ConstantValue::Text(text) => batch.make_text(text.as_bytes()),
+        ConstantValue::List(_) => batch.make_json(&constant.to_json()),
+        ConstantValue::Integer(number) => Value::Integer(*number),
+        ConstantValue::Float(number) => Value::Float(*number),
+        ConstantValue::Bool(truth) => Value::Bool(*truth),
+    }
+}
