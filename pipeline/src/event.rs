@@ -12,6 +12,8 @@ mod field;
 mod json;
 mod keys;
 mod sink;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use batch::Storage;

@@ -14,6 +14,8 @@ pub mod parse;
 pub mod source;
 pub mod stop;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod transform;
 pub mod worker;

@@ -140,3 +140,56 @@ impl Stream {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn at(offset: u64) -> Position {
+        Position { offset, marker: offset * 3 }
+    }
+
+    #[test]
+    fn the_position_is_the_contiguous_low_water_mark() {
+        let stream = testing::stream(testing::source(&ConstantSet::default()), ConstantSet::default());
+        let [one, two, three] = [10, 20, 30].map(|end| stream.begin(at(end), 1, 10));
+        three.done();
+        assert_eq!(stream.acknowledged(), at(0));
+        one.done();
+        assert_eq!(stream.acknowledged(), at(10));
+        two.done();
+        assert_eq!(stream.acknowledged(), at(30));
+        assert!(stream.is_settled());
+    }
+
+    #[test]
+    fn a_batch_is_done_when_its_last_holder_is() {
+        let stream = testing::stream(testing::source(&ConstantSet::default()), ConstantSet::default());
+        let ack = stream.begin(at(10), 5, 10);
+        let (one, two) = (ack.clone(), ack.clone());
+        ack.done();
+        one.rejected(3);
+        two.rejected(3);
+        one.done();
+        assert_eq!(stream.source().ledger.counts().in_flight, 5);
+        two.done();
+        let counts = stream.source().ledger.counts();
+        assert_eq!((counts.delivered, counts.rejected, counts.in_flight), (4, 1, 0));
+        assert!(counts.adds_up());
+    }
+
+    #[test]
+    fn a_handle_that_is_only_dropped_holds_the_position_back() {
+        let stream = testing::stream(testing::source(&ConstantSet::default()), ConstantSet::default());
+        let failing = stream.begin(at(10), 1, 10);
+        let later = stream.begin(at(20), 1, 10);
+        drop(failing.clone());
+        failing.done();
+        later.done();
+        assert_eq!(stream.acknowledged(), at(0));
+        let counts = stream.source().ledger.counts();
+        assert_eq!((counts.delivered, counts.in_flight), (1, 1));
+        assert!(counts.adds_up());
+    }
+}

@@ -66,3 +66,47 @@ fn live_events(batch: &Batch) -> impl Iterator<Item = usize> + use<> {
     let live = live.filter(|(_, event)| !event.flags.contains(EventFlags::DROPPED));
     live.map(|(index, _)| index).collect::<Vec<_>>().into_iter()
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use logweir_parsers::key;
+
+    use super::*;
+    use crate::event::{ConstantSet, Span};
+    use crate::parse::Parser;
+    use crate::stream::Position;
+    use crate::{Keys, testing};
+
+    fn text(text: &str) -> ConstantValue {
+        ConstantValue::Text(text.to_owned())
+    }
+
+    #[test]
+    fn steps_run_in_order_and_drops_are_in_the_ledger() {
+        let keys = Keys::new(10);
+        let stream = testing::stream(testing::source(&ConstantSet::default()), ConstantSet::default());
+        let spans = [Span { start: 0, len: 4 }, Span { start: 5, len: 4 }];
+        let events = spans.map(|span| Batch::line(span, 0, 0, EventFlags::default())).to_vec();
+        let ack = stream.begin(Position::default(), 2, 9);
+        let mut batch = Batch::new(Bytes::from_static(b"keep drop"), events, Arc::clone(&stream), 0, ack);
+        Parser::new(Arc::clone(&keys)).parse(&mut batch);
+        let renamed = keys.intern("text").unwrap();
+        let steps = vec![
+            Step::Drop(vec![(key::MESSAGE, text("drop")), (key::EVENT_KIND, text("event"))]),
+            Step::Rename(vec![(key::MESSAGE, renamed)]),
+            Step::Set(vec![(key::SERVICE_NAME, text("shop"))]),
+            Step::Remove(vec![key::EVENT_KIND]),
+        ];
+        Transform { name: "clean".into(), steps }.apply(&mut batch);
+        assert_eq!(batch.get(0, renamed).and_then(|value| batch.text(value)), Some(&b"keep"[..]));
+        assert_eq!(batch.get(0, key::SERVICE_NAME).and_then(|value| batch.text(value)), Some(&b"shop"[..]));
+        assert_eq!(batch.constant(0, key::EVENT_KIND), None);
+        assert!(batch.get(0, key::MESSAGE).is_none());
+        assert!(batch.events[1].flags.contains(EventFlags::DROPPED));
+        batch.ack.done();
+        let counts = stream.source().ledger.counts();
+        assert_eq!((counts.delivered, counts.dropped.get("clean")), (1, Some(&1)));
+        assert!(counts.adds_up());
+    }
+}

@@ -41,7 +41,8 @@ fn write_run(text: &[u8], from: usize, end: usize, out: &mut Writer) -> usize {
     if clean == available {
         return clean;
     }
-    write_escape(block[clean], out);
+    let escape = &ESCAPES[usize::from(text[from + clean])];
+    out.push_block(escape.text, escape.len);
     clean + 1
 }
 
@@ -64,29 +65,45 @@ fn must_escape(block: [u8; BLOCK]) -> u32 {
     (control | quote | backslash).to_bitmask()
 }
 
-#[cold]
-fn write_escape(byte: u8, out: &mut Writer) {
-    let mut block = [0; BLOCK];
-    let escape = escape_of(byte);
-    block[..ESCAPE_BYTES_MAX].copy_from_slice(&escape.0);
-    out.push_block(block, escape.1);
+/// The escape of one byte: the first `len` bytes of `text`.
+#[derive(Clone, Copy)]
+struct Escape {
+    text: [u8; BLOCK],
+    len: usize,
 }
 
-/// The escape of one byte and its length.
-fn escape_of(byte: u8) -> ([u8; ESCAPE_BYTES_MAX], usize) {
-    let short = |letter| ([b'\\', letter, 0, 0, 0, 0], 2);
-    match byte {
-        b'"' | b'\\' => short(byte),
-        b'\n' => short(b'n'),
-        b'\r' => short(b'r'),
-        b'\t' => short(b't'),
-        0x08 => short(b'b'),
-        0x0c => short(b'f'),
-        _ => {
-            let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
-            ([b'\\', b'u', b'0', b'0', high, low], ESCAPE_BYTES_MAX)
-        }
+/// The escape of each byte that must be escaped, by that byte. The last such byte is the backslash.
+static ESCAPES: [Escape; b'\\' as usize + 1] = {
+    let mut escapes = [Escape { text: [0; BLOCK], len: 0 }; b'\\' as usize + 1];
+    let mut byte = 0;
+    while byte < escapes.len() {
+        escapes[byte] = escape_of(byte);
+        byte += 1;
     }
+    escapes
+};
+
+const fn escape_of(byte: usize) -> Escape {
+    let mut text = [0; BLOCK];
+    text[0] = b'\\';
+    let letter = match byte {
+        0x22 | 0x5c => byte as u8,
+        0x08 => b'b',
+        0x09 => b't',
+        0x0a => b'n',
+        0x0c => b'f',
+        0x0d => b'r',
+        _ => {
+            text[1] = b'u';
+            text[2] = b'0';
+            text[3] = b'0';
+            text[4] = HEX[byte >> 4 & 15];
+            text[5] = HEX[byte & 15];
+            return Escape { text, len: ESCAPE_BYTES_MAX };
+        }
+    };
+    text[1] = letter;
+    Escape { text, len: 2 }
 }
 
 /// Writes any bytes, each invalid UTF-8 sequence as U+FFFD. `escape` says whether the valid parts still need escaping.

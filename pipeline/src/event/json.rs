@@ -34,7 +34,7 @@ impl JsonEncoder {
     pub fn write(&mut self, batch: &Batch, event: &Event, out: &mut Writer) {
         out.push(b"{\"@timestamp\":\"");
         out.push(self.event_time.render(event.timestamp));
-        out.push(b"\"");
+        out.push_byte(b'"');
         let valid = !event.flags.contains(EventFlags::INVALID_UTF8);
         let mut keys = KeyMask::default();
         for field in batch.fields(event) {
@@ -45,10 +45,10 @@ impl JsonEncoder {
             if constants.may_be_hidden_by(keys) {
                 write_unhidden(constants.members(), batch.fields(event), out);
             } else {
-                out.push_part(constants.json(), 0, constants.json().len());
+                out.push(constants.json());
             }
         }
-        out.push(b"}");
+        out.push_byte(b'}');
     }
 
     #[inline]
@@ -56,8 +56,8 @@ impl JsonEncoder {
         let value = field.value();
         match value {
             Value::Text(span) => {
-                self.write_key(field.key(), out);
-                write_string(&batch.chunk, span, valid, out);
+                self.write_text_key(field.key(), out);
+                write_text(&batch.chunk, span, valid, out);
             }
             Value::Integer(number) => {
                 self.write_key(field.key(), out);
@@ -71,45 +71,57 @@ impl JsonEncoder {
     fn write_rarer(&mut self, batch: &Batch, key: KeyId, value: Value, valid: bool, out: &mut Writer) {
         match value {
             Value::Members(span) => {
-                out.push(b",");
+                out.push_byte(b',');
                 return write_ready(&batch.chunk, span, valid, out);
             }
             Value::MadeMembers(span) => {
-                out.push(b",");
+                out.push_byte(b',');
                 return write_ready(&batch.side, span, true, out);
             }
+            Value::JsonText(_) | Value::MadeText(_) | Value::Time(_) => self.write_text_key(key, out),
             _ => self.write_key(key, out),
         }
         match value {
             Value::JsonText(span) => {
-                out.push(b"\"");
                 write_ready(&batch.chunk, span, valid, out);
-                out.push(b"\"");
+                out.push_byte(b'"');
+            }
+            Value::MadeText(span) => write_text(&batch.side, span, true, out),
+            Value::Time(nanos) => {
+                out.push(self.other_time.render(nanos));
+                out.push_byte(b'"');
             }
             Value::Json(span) => write_ready(&batch.chunk, span, valid, out),
-            Value::MadeText(span) => write_string(&batch.side, span, true, out),
             Value::MadeJson(span) => write_ready(&batch.side, span, true, out),
             Value::Float(number) if number.is_finite() => {
                 out.push(zmij::Buffer::new().format_finite(number).as_bytes());
             }
             Value::Float(_) => out.push(b"null"),
             Value::Bool(truth) => out.push(if truth { b"true" } else { b"false" }),
-            Value::Time(nanos) => {
-                out.push(b"\"");
-                out.push(self.other_time.render(nanos));
-                out.push(b"\"");
-            }
             Value::Text(_) | Value::Integer(_) | Value::Removed | Value::Members(_) | Value::MadeMembers(_) => {}
         }
     }
 
+    /// Writes `,"name":`.
     #[inline]
     fn write_key(&mut self, key: KeyId, out: &mut Writer) {
+        let json = self.key_json(key);
+        out.push_part(json, 0, json.len() - 1);
+    }
+
+    /// Writes `,"name":"`.
+    #[inline]
+    fn write_text_key(&mut self, key: KeyId, out: &mut Writer) {
+        let json = self.key_json(key);
+        out.push_part(json, 0, json.len());
+    }
+
+    #[inline]
+    fn key_json(&mut self, key: KeyId) -> &[u8] {
         if !self.keys.has(key) {
             self.keys.refresh();
         }
-        let json = self.keys.json(key);
-        out.push_part(json, 0, json.len());
+        self.keys.json(key)
     }
 
     /// The name of a key.
@@ -122,15 +134,15 @@ impl JsonEncoder {
     }
 }
 
+/// Writes the inside of a JSON string and its closing quote.
 #[inline]
-fn write_string(text: &[u8], span: Span, valid: bool, out: &mut Writer) {
-    out.push(b"\"");
+fn write_text(text: &[u8], span: Span, valid: bool, out: &mut Writer) {
     if valid {
         write_escaped(text, span.start as usize, span.len as usize, out);
     } else {
         write_lossy(span.of(text), true, out);
     }
-    out.push(b"\"");
+    out.push_byte(b'"');
 }
 
 /// Writes text that is JSON already.

@@ -24,7 +24,7 @@ pub struct Keys {
 #[derive(Debug)]
 struct Entry {
     name: Box<[u8]>,
-    /// `,"name":` with the name escaped.
+    /// `,"name":"` with the name escaped: as it stands before a text; without its last byte, before any other value.
     json: Box<[u8]>,
 }
 
@@ -65,7 +65,7 @@ impl Entry {
     fn new(name: &[u8]) -> Self {
         let mut json = b",\"".to_vec();
         super::escape::append_escaped(name, &mut json);
-        json.extend_from_slice(b"\":");
+        json.extend_from_slice(b"\":\"");
         Self { name: name.into(), json: json.into() }
     }
 }
@@ -105,11 +105,11 @@ impl KeyTable {
         usize::from(key.0) < self.entries.len()
     }
 
-    /// `,"name":` as an output writes it.
+    /// `,"name":"`, as an output writes it before a text; without its last byte, before any other value.
     #[inline]
     #[must_use]
     pub fn json(&self, key: KeyId) -> &[u8] {
-        self.entries.get(usize::from(key.0)).map_or(b",\"?\":", |entry| &entry.json)
+        self.entries.get(usize::from(key.0)).map_or(b",\"?\":\"", |entry| &entry.json)
     }
 
     /// The key's name.
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(two.intern(b"a"), a);
         one.refresh();
         assert_eq!(one.intern(b"b"), two.intern(b"b"));
-        assert_eq!(one.json(a.unwrap()), b",\"a\":");
+        assert_eq!(one.json(a.unwrap()), b",\"a\":\"");
     }
 
     #[test]

@@ -41,18 +41,18 @@ impl<'a> EventSink<'a> {
     /// A sink for the next event.
     #[inline]
     pub(crate) fn new(parts: SinkParts<'a>) -> Self {
-        let (first, side_mark) = (parts.fields.len(), parts.side.len());
+        let SinkParts { chunk, side, fields, keys, scratch } = parts;
         Self {
-            chunk: parts.chunk,
-            side: parts.side,
-            fields: parts.fields,
-            keys: parts.keys,
-            first,
-            side_mark,
+            chunk,
+            first: fields.len(),
+            side_mark: side.len(),
+            side,
+            fields,
+            keys,
             timestamp: None,
             preset: preset::NONE,
             seen: KeyMask::default(),
-            scratch: parts.scratch,
+            scratch,
         }
     }
 

@@ -74,6 +74,14 @@ impl Writer {
         self.len += bytes.len();
     }
 
+    /// Writes one byte.
+    #[inline]
+    pub fn push_byte(&mut self, byte: u8) {
+        self.reserve(1);
+        self.buffer[self.len] = byte;
+        self.len += 1;
+    }
+
     /// Writes the first `len` bytes of `block`. The caller has reserved them.
     #[inline]
     pub(super) fn push_block(&mut self, block: [u8; BLOCK], len: usize) {

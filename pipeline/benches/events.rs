@@ -1,0 +1,117 @@
+//! Time per event of parsing and of writing documents, one core, without I/O.
+//!
+//! Run with `cargo bench -p logweir-pipeline --bench events [FORMAT]`. Figures are for one machine and one moment: compare
+//! two builds in turn, in one sitting.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)] // a benchmark talks to the terminal
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use logweir_parsers::Format;
+use logweir_pipeline::event::{ConstantSet, ConstantValue, Constants, EventFlags, JsonEncoder, Span, Writer};
+use logweir_pipeline::ledger::SourceLedger;
+use logweir_pipeline::parse::Parser;
+use logweir_pipeline::{Batch, Keys, Position, SourceMeta, Stream};
+
+const CHUNK: usize = 256 * 1024;
+const NGINX: &str = "203.0.113.7 - alice [23/Nov/2026:08:30:00 +0000] \"GET /api/v1/products/1234?page=7&sort=price \
+HTTP/1.1\" 200 5123 \"https://shop.example/catalogue\" \"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36\"";
+const JSON: &str = "{\"timestamp\":\"2026-11-23T08:30:00.123Z\",\"level\":\"info\",\"logger\":\"shop.checkout\",\"msg\":\"order \
+placed \\\"fast\\\"\",\"order_id\":1234567,\"user\":\"alice\",\"amount\":12.50,\"items\":[1,2,3],\"ok\":true,\"trace_id\":\
+\"4bf92f3577b34da6a3ce929d0e0e4736\"}";
+const SYSLOG: &str = "<134>1 2026-11-23T08:30:00.123456Z web-1 checkout 4711 ORDER [meta@32473 sequenceId=\"29\" zone=\"eu\"] \
+order 1234567 placed by alice for 12.50 EUR in 37 ms";
+const LOGFMT: &str = "time=2026-11-23T08:30:00.123Z level=info logger=checkout msg=\"order placed\" order=1234567 user=alice \
+amount=12.50 ok=true duration=37ms";
+
+fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    println!("{:14} {:>6} {:>12} {:>16} {:>14} {:>10}", "format", "bytes", "parse ns", "parse+write ns", "MB/s of input", "document");
+    for format in logweir_parsers::FORMATS {
+        if only.as_deref().is_none_or(|only| only == format.name()) {
+            measure(*format);
+        }
+    }
+}
+
+fn measure(format: Format) {
+    let line = match format.name() {
+        "json" => JSON,
+        "syslog" => SYSLOG,
+        "logfmt" => LOGFMT,
+        _ => NGINX,
+    };
+    let chunk = Bytes::from((0..CHUNK / (line.len() + 1)).map(|_| format!("{line}\n")).collect::<String>());
+    let keys = Keys::new(1000);
+    let stream = stream(format);
+    let mut parser = Parser::new(Arc::clone(&keys));
+    let mut encoder = JsonEncoder::new(keys);
+    let mut out = Writer::default();
+    let mut document = 0;
+    let events = chunk.len() / (line.len() + 1);
+    let parse = best_of(|| {
+        let mut batch = batch(&chunk, line.len(), &stream);
+        parser.parse(&mut batch);
+        parser.recycle(black_box(batch)).done();
+    });
+    let both = best_of(|| {
+        let mut batch = batch(&chunk, line.len(), &stream);
+        parser.parse(&mut batch);
+        out.truncate(0);
+        for event in &batch.events {
+            encoder.write(&batch, event, &mut out);
+            out.push(b"\n");
+        }
+        document = out.len() / events;
+        parser.recycle(batch).done();
+    });
+    let nanos = |time: Duration| time.as_nanos() as f64 / events as f64;
+    let rate = chunk.len() as f64 / both.as_secs_f64() / 1e6;
+    println!(
+        "{:14} {:6} {:12.1} {:16.1} {rate:14.0} {document:10}",
+        format.name(),
+        line.len(),
+        nanos(parse),
+        nanos(both)
+    );
+}
+
+fn best_of(mut work: impl FnMut()) -> Duration {
+    (0..300)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed()
+        })
+        .min()
+        .unwrap_or_default()
+}
+
+fn stream(format: Format) -> Arc<Stream> {
+    let mut fields = ConstantSet::default();
+    fields.add(logweir_parsers::key::HOST_NAME, "host.name", ConstantValue::Text("web-1".to_owned()));
+    let source = SourceMeta {
+        index: 0,
+        name: "web".to_owned(),
+        formats: vec![format],
+        constants: Constants::new(&fields, None, "default"),
+        utc_offset: 0,
+        keep_original: false,
+        ledger: Arc::new(SourceLedger::default()),
+    };
+    let mut own = ConstantSet::default();
+    let path = ConstantValue::Text("/var/log/nginx/access.log".to_owned());
+    own.add(logweir_parsers::key::LOG_FILE_PATH, "log.file.path", path);
+    Stream::new(1, Arc::new(source), own, Position::default())
+}
+
+fn batch(chunk: &Bytes, line: usize, stream: &Arc<Stream>) -> Batch {
+    let span = |start: usize| Span { start: u32::try_from(start).unwrap(), len: u32::try_from(line).unwrap() };
+    let starts = (0..chunk.len()).step_by(line + 1);
+    let events = starts.map(|start| Batch::line(span(start), start as u64, 0, EventFlags::default()));
+    let events = events.collect::<Vec<_>>();
+    let ack = stream.begin(Position::default(), events.len() as u64, chunk.len() as u64);
+    Batch::new(chunk.clone(), events, Arc::clone(stream), 0, ack)
+}

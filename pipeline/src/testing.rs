@@ -1,0 +1,25 @@
+//! What unit tests of this crate share: a source without a file.
+
+use std::sync::Arc;
+
+use crate::event::{ConstantSet, Constants};
+use crate::ledger::SourceLedger;
+use crate::stream::{Position, SourceMeta, Stream};
+
+/// A source with these constant fields and no formats: its lines are `raw`.
+pub(crate) fn source(fields: &ConstantSet) -> SourceMeta {
+    SourceMeta {
+        index: 0,
+        name: "test".to_owned(),
+        formats: Vec::new(),
+        constants: Constants::new(fields, None, "default"),
+        utc_offset: 0,
+        keep_original: false,
+        ledger: Arc::new(SourceLedger::default()),
+    }
+}
+
+/// A stream of [`source`], with the number 1, at offset 0.
+pub(crate) fn stream(source: SourceMeta, own: ConstantSet) -> Arc<Stream> {
+    Stream::new(1, Arc::new(source), own, Position::default())
+}
