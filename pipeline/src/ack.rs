@@ -66,9 +66,9 @@ impl Ack {
         self.exceptions().rejected.insert(event);
     }
 
-    /// A transform dropped one event.
-    pub fn dropped(&self, step: &Arc<str>) {
-        *self.exceptions().dropped.entry(Arc::clone(step)).or_default() += 1;
+    /// A transform dropped this many events of the batch.
+    pub fn dropped(&self, transform: &Arc<str>, events: u64) {
+        *self.exceptions().dropped.entry(Arc::clone(transform)).or_default() += events;
     }
 
     /// The stream that the batch came from.

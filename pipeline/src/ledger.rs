@@ -77,8 +77,8 @@ impl SourceLedger {
             counts.in_flight -= outcome.events;
             counts.rejected += outcome.rejected;
             counts.delivered += outcome.events - dropped - outcome.rejected;
-            for (step, number) in outcome.dropped {
-                *counts.dropped.entry(step).or_default() += number;
+            for (transform, events) in outcome.dropped {
+                *counts.dropped.entry(transform).or_default() += events;
             }
         });
     }

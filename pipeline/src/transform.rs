@@ -52,19 +52,17 @@ impl Transform {
     }
 
     fn drop_matching(&self, fields: &[(KeyId, ConstantValue)], batch: &mut Batch) {
-        for index in 0..batch.events.len() {
+        let mut dropped = 0;
+        batch.for_each_live(|batch, index| {
             if drop::matches(fields, batch, index) {
-                batch.drop_event(index, &self.name);
+                batch.events[index].flags.insert(EventFlags::DROPPED);
+                dropped += 1;
             }
+        });
+        if dropped > 0 {
+            batch.ack.dropped(&self.name, dropped);
         }
     }
-}
-
-/// The indexes of the events that are still there.
-fn live_events(batch: &Batch) -> impl Iterator<Item = usize> + use<> {
-    let live = batch.events.iter().enumerate();
-    let live = live.filter(|(_, event)| !event.flags.contains(EventFlags::DROPPED));
-    live.map(|(index, _)| index).collect::<Vec<_>>().into_iter()
 }
 
 #[cfg(test)]

@@ -224,11 +224,12 @@ impl Batch {
         }
     }
 
-    /// Drops the event: no output takes it. The ledger hears of it under `step`, a transform's name.
-    pub fn drop_event(&mut self, index: usize, step: &Arc<str>) {
-        if !self.events[index].flags.contains(EventFlags::DROPPED) {
-            self.events[index].flags.insert(EventFlags::DROPPED);
-            self.ack.dropped(step);
+    /// Visits every event that no transform dropped.
+    pub(crate) fn for_each_live(&mut self, mut visit: impl FnMut(&mut Self, usize)) {
+        for index in 0..self.events.len() {
+            if !self.events[index].flags.contains(EventFlags::DROPPED) {
+                visit(self, index);
+            }
         }
     }
 

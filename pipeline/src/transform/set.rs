@@ -2,16 +2,13 @@
 
 use logweir_parsers::KeyId;
 
-use super::live_events;
 use crate::event::{Batch, ConstantValue, Value};
 
 /// Sets the fields on every event. A text stands once in the side buffer, however many events share it.
 pub(super) fn apply(fields: &[(KeyId, ConstantValue)], batch: &mut Batch) {
     for (key, constant) in fields {
         let value = value_of(constant, batch);
-        for index in live_events(batch) {
-            batch.set(index, *key, value);
-        }
+        batch.for_each_live(|batch, index| batch.set(index, *key, value));
     }
 }
 
