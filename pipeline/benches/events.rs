@@ -96,7 +96,7 @@ fn stream(format: Format) -> Arc<Stream> {
         index: 0,
         name: "web".to_owned(),
         formats: vec![format],
-        constants: Constants::new(&fields, None, "default"),
+        constants: Constants::new(fields, None, "default"),
         utc_offset: 0,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),

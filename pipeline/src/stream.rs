@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_position_is_the_contiguous_low_water_mark() {
-        let stream = testing::stream(testing::source(&ConstantSet::default()), ConstantSet::default());
+        let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
         let [one, two, three] = [10, 20, 30].map(|end| stream.begin(at(end), 1, 10));
         three.done();
         assert_eq!(stream.acknowledged(), at(0));
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_done_when_its_last_holder_is() {
-        let stream = testing::stream(testing::source(&ConstantSet::default()), ConstantSet::default());
+        let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
         let ack = stream.begin(at(10), 5, 10);
         let (one, two) = (ack.clone(), ack.clone());
         ack.done();
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_handle_that_is_only_dropped_holds_the_position_back() {
-        let stream = testing::stream(testing::source(&ConstantSet::default()), ConstantSet::default());
+        let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
         let failing = stream.begin(at(10), 1, 10);
         let later = stream.begin(at(20), 1, 10);
         drop(failing.clone());

@@ -7,7 +7,7 @@ use crate::ledger::SourceLedger;
 use crate::stream::{Position, SourceMeta, Stream};
 
 /// A source with these constant fields and no formats: its lines are `raw`.
-pub(crate) fn source(fields: &ConstantSet) -> SourceMeta {
+pub(crate) fn source(fields: ConstantSet) -> SourceMeta {
     SourceMeta {
         index: 0,
         name: "test".to_owned(),

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn steps_run_in_order_and_drops_are_in_the_ledger() {
         let keys = Keys::new(10);
-        let stream = testing::stream(testing::source(&ConstantSet::default()), ConstantSet::default());
+        let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
         let spans = [Span { start: 0, len: 4 }, Span { start: 5, len: 4 }];
         let events = spans.map(|span| Batch::line(span, 0, 0, EventFlags::default())).to_vec();
         let ack = stream.begin(Position::default(), 2, 9);

@@ -6,6 +6,8 @@
 //! event's field, also a removed one, hides the constant.
 //! Never: changes after it was built.
 
+use std::sync::OnceLock;
+
 use logweir_parsers::format::{FORMATS, Format};
 use logweir_parsers::preset::{Constant, PRESETS, PresetId};
 use logweir_parsers::{KeyId, key};
@@ -160,55 +162,56 @@ impl KeyMask {
     }
 }
 
-/// The constants of one source: a set for each format and preset.
+/// The constants of one source: a set for each format and preset, made when it is first needed.
 #[derive(Debug)]
 pub struct Constants {
-    sets: Vec<ConstantSet>,
-    datasets: Vec<String>,
+    fields: ConstantSet,
+    dataset: Option<String>,
     namespace: String,
+    sets: Box<[OnceLock<ConstantSet>]>,
 }
 
 impl Constants {
-    /// The sets of a source: `fields` from its config (first, so that they win), then the preset's, then the data
+    /// The constants of a source: `fields` from its config (first, so that they win), then the preset's, then the data
     /// stream's. `dataset` overrides the format's own.
     #[must_use]
-    pub fn new(fields: &ConstantSet, dataset: Option<&str>, namespace: &str) -> Self {
-        let datasets = FORMATS.iter().map(|format| dataset.unwrap_or(format.dataset()).to_owned());
-        let datasets = datasets.collect::<Vec<_>>();
-        let mut sets = Vec::new();
-        for dataset in &datasets {
-            sets.extend(PRESETS.iter().map(|preset| {
-                let mut set = fields.clone();
-                for (key, value) in *preset {
-                    set.add_known(*key, (*value).into());
-                }
-                set.add_known(key::EVENT_DATASET, ConstantValue::Text(dataset.clone()));
-                set.add_known(key::DATA_STREAM_TYPE, ConstantValue::Text("logs".to_owned()));
-                set.add_known(key::DATA_STREAM_DATASET, ConstantValue::Text(dataset.clone()));
-                set.add_known(key::DATA_STREAM_NAMESPACE, ConstantValue::Text(namespace.to_owned()));
-                set.add_known(key::ECS_VERSION, ConstantValue::Text(ECS_VERSION.to_owned()));
-                set
-            }));
-        }
-        Self { sets, datasets, namespace: namespace.to_owned() }
+    pub fn new(fields: ConstantSet, dataset: Option<&str>, namespace: &str) -> Self {
+        let sets = std::iter::repeat_with(OnceLock::new).take(FORMATS.len() * PRESETS.len()).collect();
+        Self { fields, dataset: dataset.map(str::to_owned), namespace: namespace.to_owned(), sets }
     }
 
     /// The constants of an event with this format and preset.
     #[inline]
     #[must_use]
     pub fn set(&self, format: Format, preset: PresetId) -> &ConstantSet {
-        &self.sets[format as usize * PRESETS.len() + usize::from(preset.0)]
+        let slot = &self.sets[format as usize * PRESETS.len() + usize::from(preset.0)];
+        slot.get_or_init(|| self.make_set(format, preset))
     }
 
     /// The dataset of events of this format.
     #[must_use]
     pub fn dataset(&self, format: Format) -> &str {
-        &self.datasets[format as usize]
+        self.dataset.as_deref().unwrap_or(format.dataset())
     }
 
     /// The data stream namespace of the source.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    #[cold]
+    fn make_set(&self, format: Format, preset: PresetId) -> ConstantSet {
+        let text = |text: &str| ConstantValue::Text(text.to_owned());
+        let mut set = self.fields.clone();
+        for (key, value) in PRESETS[usize::from(preset.0)] {
+            set.add_known(*key, (*value).into());
+        }
+        set.add_known(key::EVENT_DATASET, text(self.dataset(format)));
+        set.add_known(key::DATA_STREAM_TYPE, text("logs"));
+        set.add_known(key::DATA_STREAM_DATASET, text(self.dataset(format)));
+        set.add_known(key::DATA_STREAM_NAMESPACE, text(&self.namespace));
+        set.add_known(key::ECS_VERSION, text(ECS_VERSION));
+        set
     }
 }

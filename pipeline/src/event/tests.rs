@@ -128,7 +128,7 @@ fn batch(keys: &Arc<Keys>, line: &[u8], events: usize) -> Batch {
     fields.add(keys.intern("host.name").unwrap(), "host.name", ConstantValue::Text("h\"1".to_owned()));
     let mut own = ConstantSet::default();
     own.add(key::LOG_FILE_PATH, "log.file.path", ConstantValue::Text("/var/log/x".to_owned()));
-    let stream = testing::stream(testing::source(&fields), own);
+    let stream = testing::stream(testing::source(fields), own);
     let mut flags = EventFlags::default();
     flags.insert(EventFlags::INVALID_UTF8);
     let span = Span { start: 0, len: u32::try_from(line.len()).unwrap() };
