@@ -4,7 +4,15 @@
 //! Promises: [`Format::parse`] is a direct call for every format (no `dyn`), so a grammar inlines into the sink.
 //! Never: knows how any format looks.
 
+mod access_log;
+mod apache_access;
+mod application;
+mod json;
+mod logfmt;
+mod name;
+mod nginx_access;
 mod raw;
+mod syslog;
 
 use crate::{Context, Reject, Sink};
 
@@ -54,6 +62,16 @@ macro_rules! formats {
 formats! {
     /// Any line, kept whole as `message`.
     Raw = "raw", dataset "generic", raw;
+    /// An access log of nginx: `combined`, with or without the `X-Forwarded-For` of the usual `main` format.
+    NginxAccess = "nginx_access", dataset "nginx.access", nginx_access;
+    /// An access log of the Apache HTTP server: `common`, `combined` or `vhost_combined`.
+    ApacheAccess = "apache_access", dataset "apache.access", apache_access;
+    /// One JSON object a line.
+    Json = "json", dataset "generic", json;
+    /// Pairs `key=value`, as Go programs log.
+    Logfmt = "logfmt", dataset "generic", logfmt;
+    /// A line of a syslog daemon or sender, in the form of RFC 5424 or RFC 3164.
+    Syslog = "syslog", dataset "syslog", syslog;
 }
 
 impl Format {

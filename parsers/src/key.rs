@@ -83,6 +83,11 @@ known_keys! {
     LOG_SYSLOG_STRUCTURED_DATA = "log.syslog.structured_data",
     TRACE_ID = "trace.id",
     SPAN_ID = "span.id",
+    URL_PORT = "url.port",
+    NETWORK_FORWARDED_IP = "network.forwarded_ip",
+    HTTP_REQUEST_LINE = "http.request.line",
+    LABELS_IDENTITY = "labels.identity",
+    LABELS_X_FORWARDED_FOR = "labels.x_forwarded_for",
 }
 
 #[cfg(test)]

@@ -35,8 +35,30 @@ pub const EVENT: PresetId = PresetId(4);
 /// A request whose status the line does not tell.
 pub const WEB_UNKNOWN: PresetId = PresetId(5);
 
+/// The first of the 192 presets of [`syslog`].
+const SYSLOG: PresetId = PresetId(FIRST.len() as u8);
+
+/// The names that a syslog priority stands for: `log.level` and those of its facility and severity (RFC 5424
+/// section 6.2.1). A priority of 192 or more, which no grammar gives, is [`EVENT`].
+#[must_use]
+pub const fn syslog(priority: u8) -> PresetId {
+    if (priority as usize) < SYSLOG_TABLE.len() { PresetId(SYSLOG.0 + priority) } else { EVENT }
+}
+
 /// All presets, in the order of their numbers.
-pub const PRESETS: &[Preset] = &[
+pub const PRESETS: &[Preset] = &{
+    let mut presets: [Preset; FIRST.len() + SYSLOG_TABLE.len()] = [&[]; FIRST.len() + SYSLOG_TABLE.len()];
+    let mut number = 0;
+    while number < presets.len() {
+        presets[number] =
+            if number < FIRST.len() { FIRST[number] } else { &SYSLOG_TABLE[number - FIRST.len()] };
+        number += 1;
+    }
+    presets
+};
+
+/// The presets but those of [`syslog`].
+const FIRST: [Preset; 6] = [
     &[],
     &[
         (key::EVENT_KIND, Constant::Text("event")),
@@ -59,3 +81,44 @@ pub const PRESETS: &[Preset] = &[
         (key::EVENT_OUTCOME, Constant::Text("unknown")),
     ],
 ];
+
+const FACILITIES: [&str; 24] = [
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+    "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6",
+    "local7",
+];
+
+const SEVERITIES: [&str; 8] =
+    ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"];
+
+/// The fields of each priority.
+static SYSLOG_TABLE: [[(KeyId, Constant); 4]; 192] = {
+    let mut table = [[(key::EVENT_KIND, Constant::Text("event")); 4]; 192];
+    let mut priority = 0;
+    while priority < table.len() {
+        let severity = SEVERITIES[priority % 8];
+        // Application logs say "info", and `log.level` is one field for all logs.
+        let level = if priority % 8 == 6 { "info" } else { severity };
+        table[priority][1] = (key::LOG_LEVEL, Constant::Text(level));
+        table[priority][2] = (key::LOG_SYSLOG_FACILITY_NAME, Constant::Text(FACILITIES[priority / 8]));
+        table[priority][3] = (key::LOG_SYSLOG_SEVERITY_NAME, Constant::Text(severity));
+        priority += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn syslog_presets_name_facility_and_severity() {
+        let preset = PRESETS[usize::from(syslog(165).0)];
+        let text = |wanted| preset.iter().find(|(key, _)| *key == wanted).map(|(_, constant)| *constant);
+        assert_eq!(text(key::LOG_SYSLOG_FACILITY_NAME), Some(Constant::Text("local4")));
+        assert_eq!(text(key::LOG_SYSLOG_SEVERITY_NAME), Some(Constant::Text("notice")));
+        assert_eq!(text(key::LOG_LEVEL), Some(Constant::Text("notice")));
+        assert_eq!(usize::from(syslog(191).0), PRESETS.len() - 1);
+        assert_eq!(syslog(192), EVENT);
+    }
+}

@@ -7,13 +7,14 @@
 use crate::{key::KeyId, preset::PresetId};
 
 /// Receives the fields of one line. A slice given to a method named `…_span` must be a part of that line (the
-/// sink keeps its place, not its bytes); every other text is copied.
+/// sink keeps its place, not its bytes); every other text is copied. Any text, JSON too, may hold bytes that are no
+/// UTF-8: grammars leave that to the sink.
 ///
 /// A grammar that fails after it has called the sink need not clean up: the caller rolls the sink back.
 pub trait Sink {
-    /// The number of a key met in the line itself (JSON, logfmt), or `None` when the table of keys is full or the
-    /// key is too long: the grammar then calls [`Sink::member`] or [`Sink::made_member`] instead, and the field is
-    /// written all the same.
+    /// The number of a key met in the line itself (JSON, logfmt; any bytes, without escapes), or `None` when the
+    /// table of keys is full or the key is too long: the grammar then calls [`Sink::member`] or
+    /// [`Sink::made_member`] instead, and the field is written all the same.
     fn key(&mut self, name: &[u8]) -> Option<KeyId>;
 
     /// A text exactly as it stands in the line.

@@ -1,0 +1,68 @@
+//! What every fuzz target does: parse the input as a line, and hold the grammar to the contract of `Sink`.
+//!
+//! `cargo +nightly fuzz run json` in this folder fuzzes one format.
+
+use logweir_parsers::{Context, Format, KeyId, PresetId, Sink, preset::PRESETS};
+
+/// Parses a line as this format; any result is right but a panic.
+pub fn fuzz(format: Format, line: &[u8]) {
+    let context = Context { read_at: 1_700_000_000_000_000_000, utc_offset: 3_600 };
+    if let Err(reject) = format.parse(line, &context, &mut Checker { line }) {
+        assert!(reject.offset <= line.len());
+    }
+}
+
+struct Checker<'a> {
+    line: &'a [u8],
+}
+
+impl Checker<'_> {
+    fn in_line(&self, span: &[u8]) {
+        let (line, span) = (self.line.as_ptr_range(), span.as_ptr_range());
+        assert!(line.start <= span.start && span.end <= line.end);
+    }
+
+    fn read(pieces: &mut dyn Iterator<Item = &[u8]>) {
+        assert!(pieces.take(1 << 20).map(<[u8]>::len).sum::<usize>() < 1 << 24);
+    }
+}
+
+impl Sink for Checker<'_> {
+    fn key(&mut self, name: &[u8]) -> Option<KeyId> {
+        (!name.len().is_multiple_of(3)).then_some(KeyId(name.len() as u16))
+    }
+
+    fn text_span(&mut self, _: KeyId, text: &[u8]) {
+        self.in_line(text);
+    }
+
+    fn json_text_span(&mut self, _: KeyId, text: &[u8]) {
+        self.in_line(text);
+    }
+
+    fn json_span(&mut self, _: KeyId, json: &[u8]) {
+        self.in_line(json);
+    }
+
+    fn member(&mut self, json: &[u8]) {
+        self.in_line(json);
+    }
+
+    fn made_member(&mut self, _: &[u8], _: &[u8]) {}
+
+    fn made_text(&mut self, _: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        Self::read(pieces);
+    }
+
+    fn made_json(&mut self, _: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        Self::read(pieces);
+    }
+
+    fn integer(&mut self, _: KeyId, _: i64) {}
+
+    fn timestamp(&mut self, _: i64) {}
+
+    fn preset(&mut self, preset: PresetId) {
+        assert!(usize::from(preset.0) < PRESETS.len());
+    }
+}

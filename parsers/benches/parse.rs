@@ -1,0 +1,56 @@
+//! Nanoseconds a line and megabytes a second, for each format, on one core.
+//!
+//! `cargo bench -p logweir-parsers [NAME…]` parses a megabyte of varied lines again and again into a sink that does
+//! what the pipeline's does: 16-byte fields appended to a vector, made texts appended to a buffer, keys looked up in
+//! a hash table. The best of many rounds is printed, so that a busy machine disturbs little.
+#![allow(clippy::print_stdout, clippy::expect_used)] // a program that prints, for developers
+
+mod lines;
+mod sink;
+
+use std::{hint::black_box, time::Instant};
+
+use logweir_parsers::{Context, FORMATS, Format};
+use sink::FieldSink;
+
+const LINES: usize = 5_000;
+const ROUNDS: usize = 200;
+
+fn main() {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    println!("{:<16}{:>10}{:>10}{:>10}{:>12}", "format", "ns/line", "MB/s", "B/line", "fields/line");
+    for format in FORMATS {
+        if wanted.is_empty() || wanted.iter().any(|name| format.name().contains(name.as_str())) {
+            measure(*format);
+        }
+    }
+}
+
+fn measure(format: Format) {
+    let lines: Vec<String> = (0..LINES).map(|number| lines::line(format, number as u64)).collect();
+    let bytes: usize = lines.iter().map(String::len).sum();
+    let context = Context { read_at: 1_700_000_000_000_000_000, utc_offset: 0 };
+    let mut sink = FieldSink::default();
+    let mut best = f64::INFINITY;
+    for _ in 0..ROUNDS {
+        sink.clear();
+        let start = Instant::now();
+        for line in &lines {
+            sink.begin(line.as_bytes());
+            format
+                .parse(black_box(line.as_bytes()), &context, &mut sink)
+                .expect("the sample lines are valid");
+        }
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    let count = LINES as f64;
+    println!(
+        "{:<16}{:>10.1}{:>10.0}{:>10.0}{:>12.1}",
+        format.name(),
+        best * 1e9 / count,
+        bytes as f64 / best / 1e6,
+        bytes as f64 / count,
+        sink.len() as f64 / count,
+    );
+}

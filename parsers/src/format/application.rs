@@ -1,0 +1,252 @@
+//! What `json` and `logfmt` share: the names that application logs use, and where their values go.
+//!
+//! | name | field |
+//! |---|---|
+//! | `@timestamp`, `timestamp`, `time`, `ts` | the event's time, if the value is one |
+//! | `level`, `severity`, `lvl` | `log.level` |
+//! | `msg` | `message` |
+//! | `logger` | `log.logger` |
+//! | `trace_id`, `traceId`; `span_id`, `spanId` | `trace.id`; `span.id` |
+//! | `host`, `service`, `user` with a plain value | `host.name`, `service.name`, `user.name` |
+//! | `error`, `log` with a plain value | `error.message`, `message` |
+//! | any other name of an ECS object, with a plain value | `labels.<name>` |
+//! | the name of an ECS object, with a null | none: it would hide what logweir writes there |
+//!
+//! Owns: this table, [`role`], and [`Fields`], which applies it.
+//! Promises: no value is lost. The first name that stands for a field takes it; a later one that stands for the same
+//! field keeps its own name, or goes to `labels.<name>` where its own name is that field. So `msg` and `message` in
+//! one line are both kept, while of two `message` the sink keeps the last, as JSON readers do.
+//! Never: changes a value.
+
+use super::name::Name;
+use crate::{
+    Context, KeyId, Sink, key,
+    timestamp::{epoch, rfc3339},
+    unescape::Unescape,
+};
+
+/// What a name at the top of an event means.
+#[derive(Clone, Copy)]
+pub(super) enum Role {
+    /// Nothing but itself.
+    Own,
+    /// The time of the event.
+    Time,
+    /// Another name of this field.
+    Alias(KeyId),
+    /// A field that the store maps as a text.
+    Text,
+    /// An object in ECS: a plain value would clash with it, and goes to this field or among the labels.
+    Object(Option<KeyId>),
+}
+
+/// The meaning of a name.
+#[inline]
+pub(super) fn role(name: &[u8]) -> Role {
+    match name {
+        b"@timestamp" | b"timestamp" | b"time" | b"ts" => Role::Time,
+        b"level" | b"severity" | b"lvl" => Role::Alias(key::LOG_LEVEL),
+        b"msg" => Role::Alias(key::MESSAGE),
+        b"logger" => Role::Alias(key::LOG_LOGGER),
+        b"trace_id" | b"traceId" => Role::Alias(key::TRACE_ID),
+        b"span_id" | b"spanId" => Role::Alias(key::SPAN_ID),
+        b"message" | b"tags" => Role::Text,
+        b"host" => Role::Object(Some(key::HOST_NAME)),
+        b"service" => Role::Object(Some(key::SERVICE_NAME)),
+        b"user" => Role::Object(Some(key::USER_NAME)),
+        b"error" => Role::Object(Some(key::ERROR_MESSAGE)),
+        b"log" => Role::Object(Some(key::MESSAGE)), // the json-file log of a container
+        b"agent" | b"client" | b"cloud" | b"container" | b"data_stream" | b"destination" | b"device"
+        | b"dll" | b"dns" | b"ecs" | b"email" | b"event" | b"faas" | b"file" | b"gen_ai" | b"group"
+        | b"http" | b"labels" | b"network" | b"observer" | b"orchestrator" | b"organization" | b"package"
+        | b"process" | b"registry" | b"related" | b"rule" | b"server" | b"source" | b"span" | b"threat"
+        | b"tls" | b"trace" | b"transaction" | b"url" | b"user_agent" | b"volume" | b"vulnerability" => {
+            Role::Object(None)
+        }
+        _ => Role::Own,
+    }
+}
+
+/// The value of a name that stands alone.
+const TRUE: &[u8] = b"true";
+
+/// What a value is.
+///
+/// As wide as the reference beside it in [`Value`]: a value then has no padding, and is passed on in whole words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Kind {
+    /// A text.
+    Text,
+    /// A text with the escapes of JSON.
+    JsonText,
+    /// A text with backslashes that JSON does not know.
+    Escaped,
+    /// A number, `true` or `false` of JSON.
+    Json,
+    /// The `null` of JSON.
+    Null,
+    /// An object of JSON.
+    Object,
+    /// An array of JSON.
+    Array,
+    /// True, because the name is there. It has no bytes.
+    Present,
+}
+
+/// A value as the line has it.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'a> {
+    pub(super) kind: Kind,
+    /// Its bytes, for a text without the quotes.
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Value<'a> {
+    #[inline]
+    pub(super) fn new(kind: Kind, bytes: &'a [u8]) -> Self {
+        Self { kind, bytes }
+    }
+
+    /// The time that this value writes.
+    #[inline]
+    fn time(self, context: &Context) -> Option<i64> {
+        match self.kind {
+            Kind::Text => rfc3339(self.bytes, context.utc_offset).or_else(|| epoch(self.bytes)),
+            Kind::Json => epoch(self.bytes),
+            _ => None,
+        }
+    }
+
+    /// Whether this is an array whose first item is an object: where ECS has an object, a list of them will do.
+    fn is_list_of_objects(self) -> bool {
+        let inside = self.bytes.get(1..).unwrap_or_default();
+        self.kind == Kind::Array && inside.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+    }
+
+    #[inline]
+    fn put<S: Sink>(self, key: KeyId, sink: &mut S) {
+        match self.kind {
+            Kind::Text => sink.text_span(key, self.bytes),
+            Kind::JsonText => sink.json_text_span(key, self.bytes),
+            Kind::Json | Kind::Null | Kind::Object | Kind::Array => sink.json_span(key, self.bytes),
+            Kind::Escaped => sink.made_text(key, &mut Unescape::new(self.bytes)),
+            Kind::Present => sink.made_json(key, &mut [TRUE].into_iter()),
+        }
+    }
+
+    /// Puts the value under a name that the sink has no key for.
+    #[cold]
+    fn put_named<S: Sink>(self, name: &[u8], sink: &mut S) {
+        sink.made_member(name, if self.kind == Kind::Present { TRUE } else { self.bytes });
+    }
+}
+
+/// A set of well-known keys.
+#[derive(Clone, Copy, Default)]
+struct KnownKeys(u128);
+
+impl KnownKeys {
+    #[inline]
+    fn insert(&mut self, key: KeyId) {
+        self.0 |= Self::bit(key);
+    }
+
+    #[inline]
+    fn contains(self, key: KeyId) -> bool {
+        self.0 & Self::bit(key) != 0
+    }
+
+    #[inline]
+    fn bit(key: KeyId) -> u128 {
+        1_u128.checked_shl(u32::from(key.0)).unwrap_or(0)
+    }
+}
+
+/// Puts the fields of one line where they belong.
+pub(super) struct Fields<'s, S> {
+    sink: &'s mut S,
+    context: &'s Context,
+    /// The well-known fields that have a value.
+    taken: KnownKeys,
+    /// Those among them that another name stood for.
+    aliased: KnownKeys,
+}
+
+impl<'s, S: Sink> Fields<'s, S> {
+    #[inline]
+    pub(super) fn new(sink: &'s mut S, context: &'s Context) -> Self {
+        Self { sink, context, taken: KnownKeys::default(), aliased: KnownKeys::default() }
+    }
+
+    /// Puts a field. `member` is its whole text, if that is JSON.
+    #[inline]
+    pub(super) fn put(&mut self, name: &[u8], role: Role, value: Value<'_>, member: Option<&[u8]>) {
+        match (role, value.kind) {
+            (Role::Own, _) | (Role::Alias(_), Kind::Object | Kind::Array) => self.own(name, value, member),
+            (Role::Time, _) => self.time(name, value, member),
+            (Role::Alias(key), _) if self.claim(key) => value.put(key, self.sink),
+            (Role::Alias(_), _) => self.own(name, value, member),
+            (Role::Text, Kind::Object) => self.own(name, Value::new(Kind::Text, value.bytes), None),
+            (Role::Text, _) => self.own(name, value, member),
+            (Role::Object(_), Kind::Null) => {}
+            (Role::Object(_), Kind::Object) => self.own(name, value, member),
+            (Role::Object(_), Kind::Array) if value.is_list_of_objects() => self.own(name, value, member),
+            (Role::Object(Some(key)), kind) if kind != Kind::Array && self.claim(key) => {
+                value.put(key, self.sink);
+            }
+            (Role::Object(_), _) => self.label(name, value),
+        }
+    }
+
+    /// Puts a member as it stands in the line.
+    pub(super) fn member(&mut self, json: &[u8]) {
+        self.sink.member(json);
+    }
+
+    #[inline]
+    fn time(&mut self, name: &[u8], value: Value<'_>, member: Option<&[u8]>) {
+        match value.time(self.context) {
+            Some(nanos) if self.claim(key::TIMESTAMP) => self.sink.timestamp(nanos),
+            _ if name == b"@timestamp" => self.label(name, value),
+            _ => self.own(name, value, member),
+        }
+    }
+
+    /// Puts a field under its own name.
+    #[inline]
+    fn own(&mut self, name: &[u8], value: Value<'_>, member: Option<&[u8]>) {
+        match (self.sink.key(name), member) {
+            (Some(key), _) if self.aliased.contains(key) => self.label(name, value),
+            (Some(key), _) => {
+                self.taken.insert(key);
+                value.put(key, self.sink);
+            }
+            (None, Some(member)) => self.sink.member(member),
+            (None, None) => value.put_named(name, self.sink),
+        }
+    }
+
+    /// Puts a field among the labels.
+    #[cold]
+    fn label(&mut self, name: &[u8], value: Value<'_>) {
+        let Some(label) = Name::EMPTY.join(b"labels").and_then(|labels| labels.join(name)) else {
+            return value.put_named(name, self.sink);
+        };
+        match self.sink.key(label.as_bytes()) {
+            Some(key) => value.put(key, self.sink),
+            None => value.put_named(label.as_bytes(), self.sink),
+        }
+    }
+
+    /// Takes a field for a name that stands for it, unless it is taken.
+    #[inline]
+    fn claim(&mut self, key: KeyId) -> bool {
+        let is_free = !self.taken.contains(key);
+        if is_free {
+            self.taken.insert(key);
+            self.aliased.insert(key);
+        }
+        is_free
+    }
+}

@@ -1,0 +1,240 @@
+//! The values of JSON (RFC 8259), found and checked but not decoded.
+//!
+//! Owns: [`value`], [`name`] and the leaves below them.
+//! Promises: what it takes is valid JSON, but for the UTF-8 of texts, which the sink sees to. Nesting ends at
+//! [`DEPTH_MAX`], and no function calls itself, so a line of brackets costs no stack.
+//! Never: allocates. The loops over the bytes of texts and of nested values are written by hand, eight bytes and one
+//! token at a time: they are the whole cost of this format.
+
+use nom::{
+    Parser,
+    branch::alt,
+    bytes::complete::{tag, take},
+    character::complete::digit1,
+    combinator::{cut, opt, recognize, verify},
+    error::context,
+};
+
+use wide::u8x16;
+
+use super::super::application::{Kind, Value};
+use crate::{
+    grammar::{Explain, Parsed, byte, expected, stop},
+    unescape::hex,
+};
+
+/// How deep arrays and objects may stand in one another.
+const DEPTH_MAX: u32 = 128;
+
+/// Skips white space.
+#[inline]
+pub(in crate::format) fn blank(input: &[u8]) -> &[u8] {
+    match input {
+        [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] => {
+            let length = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+            &rest[length.unwrap_or(rest.len())..]
+        }
+        _ => input,
+    }
+}
+
+/// Any value.
+#[inline(always)] // as `text`
+pub(in crate::format) fn value<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, Value<'a>, E> {
+    match input.first() {
+        Some(b'{') => nested.map(|json| Value::new(Kind::Object, json)).parse(input),
+        Some(b'[') => nested.map(|json| Value::new(Kind::Array, json)).parse(input),
+        _ => scalar(input),
+    }
+}
+
+/// Any value but an object or an array.
+#[inline(always)] // as `text`
+fn scalar<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, Value<'a>, E> {
+    match input.first() {
+        Some(b'"') => text(input),
+        Some(b'n') => {
+            context("`null`", tag(&b"null"[..])).map(|json| Value::new(Kind::Null, json)).parse(input)
+        }
+        _ => plain.map(|json| Value::new(Kind::Json, json)).parse(input),
+    }
+}
+
+/// A number, `true` or `false`.
+#[inline]
+fn plain<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, &'a [u8], E> {
+    match input.first() {
+        Some(b't') => context("`true`", tag(&b"true"[..])).parse(input),
+        Some(b'f') => context("`false`", tag(&b"false"[..])).parse(input),
+        Some(b'-' | b'0'..=b'9') => number(input),
+        _ => expected(input, "a JSON value"),
+    }
+}
+
+/// `number = [ minus ] int [ frac ] [ exp ]`, RFC 8259 section 6.
+#[inline]
+fn number<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, &'a [u8], E> {
+    let int = alt((tag(&b"0"[..]), digit1));
+    let frac = (byte(b'.'), cut(context("a digit after the point", digit1)));
+    let exp = (
+        alt((byte(b'e'), byte(b'E'))),
+        opt(alt((byte(b'+'), byte(b'-')))),
+        cut(context("a digit of the exponent", digit1)),
+    );
+    recognize((opt(byte(b'-')), context("a digit", int), opt(frac), opt(exp))).parse(input)
+}
+
+/// A string with its quotes.
+#[inline(always)] // its result is five words, which a call would pass through memory
+pub(in crate::format) fn text<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, Value<'a>, E> {
+    let [b'"', inside @ ..] = input else {
+        return stop(input);
+    };
+    let mut kind = Kind::Text;
+    let mut at = 0;
+    loop {
+        at += plain_bytes(&inside[at..]);
+        match inside.get(at) {
+            Some(b'"') => {
+                return Ok((&inside[at + 1..], Value::new(kind, &inside[..at])));
+            }
+            Some(b'\\') => {
+                let (rest, ()) = escape(&inside[at..])?;
+                at = inside.len() - rest.len();
+                kind = Kind::JsonText;
+            }
+            Some(_) => return expected(&inside[at..], "no control character within a string"),
+            None => return expected(input, "a string that ends"),
+        }
+    }
+}
+
+/// How many bytes come before the next quote, backslash or control character, or the end. Sixteen at a time.
+#[inline]
+pub(in crate::format) fn plain_bytes(input: &[u8]) -> usize {
+    let (blocks, rest) = input.as_chunks::<16>();
+    for (index, block) in blocks.iter().enumerate() {
+        let block = u8x16::new(*block);
+        let is_control = block.min(u8x16::splat(b' ' - 1)).simd_eq(block);
+        let is_special = is_control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'));
+        let special = is_special.to_bitmask();
+        if special != 0 {
+            return index * 16 + special.trailing_zeros() as usize;
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ');
+    blocks.len() * 16 + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// One escape, or two that make a surrogate pair (RFC 8259 section 7).
+fn escape<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, (), E> {
+    match input {
+        [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', rest @ ..] => Ok((rest, ())),
+        [b'\\', b'u', rest @ ..] => {
+            let (rest, unit) = context("four hexadecimal digits", code_unit).parse(rest)?;
+            match unit {
+                0xd800..0xdc00 => {
+                    let low = verify(code_unit, |unit| (0xdc00..0xe000).contains(unit));
+                    (tag(&b"\\u"[..]), low)
+                        .map(|_| ())
+                        .parse(rest)
+                        .or_else(|_: nom::Err<E>| expected(rest, "the second half of a surrogate pair"))
+                }
+                0xdc00..0xe000 => expected(input, "the first half of a surrogate pair"),
+                _ => Ok((rest, ())),
+            }
+        }
+        _ => expected(input, "an escape that JSON knows"),
+    }
+}
+
+/// Four hexadecimal digits.
+fn code_unit<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, u16, E> {
+    let (rest, digits) = take(4_usize).parse(input)?;
+    match digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | u16::from(hex(*digit)?))) {
+        Some(unit) => Ok((rest, unit)),
+        None => stop(input),
+    }
+}
+
+/// The brackets that are open: one bit each, set for an object.
+struct Open {
+    bits: u128,
+    depth: u32,
+}
+
+impl Open {
+    fn is_object(&self) -> bool {
+        self.bits & 1 == 1
+    }
+
+    fn push(&mut self, is_object: bool) -> bool {
+        self.bits = self.bits << 1 | u128::from(is_object);
+        self.depth += 1;
+        self.depth < DEPTH_MAX // the line's own object is one more
+    }
+
+    fn pop(&mut self) -> bool {
+        self.bits >>= 1;
+        self.depth -= 1;
+        self.depth > 0
+    }
+}
+
+/// An object or an array, whole.
+fn nested<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, &'a [u8], E> {
+    let mut open = Open { bits: 0, depth: 0 };
+    let mut rest = input;
+    loop {
+        // A value begins here.
+        let has_ended = match rest {
+            [bracket @ (b'{' | b'['), inside @ ..] => {
+                if !open.push(*bracket == b'{') {
+                    return expected(rest, "at most 128 levels of nesting");
+                }
+                rest = blank(inside);
+                rest.first() == Some(if *bracket == b'{' { &b'}' } else { &b']' })
+            }
+            _ => {
+                (rest, _) = scalar(rest)?;
+                true
+            }
+        };
+        if !has_ended {
+            rest = before_value(&open, rest)?.0;
+            continue;
+        }
+        // A value or an empty bracket has ended here.
+        loop {
+            rest = blank(rest);
+            match (rest, open.is_object()) {
+                ([b'}', after @ ..], true) | ([b']', after @ ..], false) => {
+                    rest = after;
+                    if !open.pop() {
+                        return Ok((rest, &input[..input.len() - rest.len()]));
+                    }
+                }
+                ([b',', after @ ..], _) => {
+                    rest = before_value(&open, blank(after))?.0;
+                    break;
+                }
+                (_, true) => return expected(rest, "a comma or `}`"),
+                (_, false) => return expected(rest, "a comma or `]`"),
+            }
+        }
+    }
+}
+
+/// What stands before a value: its name, if it is in an object.
+#[inline]
+fn before_value<'a, E: Explain<'a>>(open: &Open, input: &'a [u8]) -> Parsed<'a, (), E> {
+    if open.is_object() { name.map(|_| ()).parse(input) } else { Ok((input, ())) }
+}
+
+/// The name of a member, its colon, and the white space around that.
+#[inline(always)] // as `text`
+pub(in crate::format) fn name<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, Value<'a>, E> {
+    let (rest, name) = context("a name in quotes", text).parse(input)?;
+    let (rest, ()) = context("a colon", byte(b':')).parse(blank(rest))?;
+    Ok((blank(rest), name))
+}

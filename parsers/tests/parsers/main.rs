@@ -1,0 +1,7 @@
+//! The grammars from outside: cases as data, and what must hold for any bytes.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // this is how a test fails
+
+mod cases;
+mod linear;
+mod properties;
+mod recorder;
