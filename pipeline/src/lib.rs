@@ -7,7 +7,9 @@
 
 pub mod ack;
 pub mod buffers;
+pub mod checkpoint;
 pub mod event;
+pub mod installation;
 pub mod ledger;
 pub mod memory;
 pub mod parse;

@@ -33,8 +33,10 @@ impl Memory {
     #[must_use]
     pub fn acquire(self: &Arc<Self>, bytes: usize, patience: Duration) -> Option<Held> {
         let full = |used: &mut usize| *used > 0 && *used + bytes > self.limit;
-        let (mut used, _) =
-            self.freed.wait_timeout_while(self.used(), patience, full).unwrap_or_else(PoisonError::into_inner);
+        let (mut used, _) = self
+            .freed
+            .wait_timeout_while(self.used(), patience, full)
+            .unwrap_or_else(PoisonError::into_inner);
         if full(&mut used) {
             return None;
         }

@@ -5,6 +5,9 @@
 //! times arrive as they were written.
 //! Never: parses.
 
+pub mod file;
+pub mod stdin;
+
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;

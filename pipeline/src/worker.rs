@@ -48,7 +48,12 @@ pub struct Worker {
 impl Worker {
     /// A worker for these batches.
     #[must_use]
-    pub fn new(batches: Receiver<Batch>, keys: Arc<Keys>, routes: Vec<Route>, lanes: Vec<Box<dyn Lane>>) -> Self {
+    pub fn new(
+        batches: Receiver<Batch>,
+        keys: Arc<Keys>,
+        routes: Vec<Route>,
+        lanes: Vec<Box<dyn Lane>>,
+    ) -> Self {
         Self { batches, parser: Parser::new(keys), routes, lanes, selected: Vec::new() }
     }
 

@@ -219,7 +219,9 @@ impl Batch {
             Value::Text(span) | Value::JsonText(span) | Value::Json(span) | Value::Members(span) => {
                 Some(span.of(&self.chunk))
             }
-            Value::MadeText(span) | Value::MadeJson(span) | Value::MadeMembers(span) => Some(span.of(&self.side)),
+            Value::MadeText(span) | Value::MadeJson(span) | Value::MadeMembers(span) => {
+                Some(span.of(&self.side))
+            }
             _ => None,
         }
     }

@@ -98,7 +98,11 @@ impl JsonEncoder {
             }
             Value::Float(_) => out.push(b"null"),
             Value::Bool(truth) => out.push(if truth { b"true" } else { b"false" }),
-            Value::Text(_) | Value::Integer(_) | Value::Removed | Value::Members(_) | Value::MadeMembers(_) => {}
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Removed
+            | Value::Members(_)
+            | Value::MadeMembers(_) => {}
         }
     }
 
@@ -157,11 +161,7 @@ fn write_ready(text: &[u8], span: Span, valid: bool, out: &mut Writer) {
 
 /// Writes the constants that no field hides.
 #[cold]
-fn write_unhidden<'a>(
-    members: impl Iterator<Item = (KeyId, &'a [u8])>,
-    fields: &[Field],
-    out: &mut Writer,
-) {
+fn write_unhidden<'a>(members: impl Iterator<Item = (KeyId, &'a [u8])>, fields: &[Field], out: &mut Writer) {
     for (key, member) in members {
         if !fields.iter().any(|field| field.key() == key) {
             out.push(member);

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::{
-    Batch, ConstantSet, ConstantValue, Event, EventFlags, EventSink, Field, JsonEncoder, KeyTable, Keys, Span, Value,
-    Writer,
+    Batch, ConstantSet, ConstantValue, Event, EventFlags, EventSink, Field, JsonEncoder, KeyTable, Keys,
+    Span, Value, Writer,
 };
 use crate::stream::Position;
 use crate::testing;
@@ -114,7 +114,8 @@ fn check(events: &[Case]) {
     for (index, model) in models.iter().enumerate() {
         let written = document(&keys, &batch, index);
         let written = written.into_iter().filter(|(name, _)| NAMES.contains(&name.as_str())).collect();
-        let expected = model.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<BTreeMap<_, _>>();
+        let expected =
+            model.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<BTreeMap<_, _>>();
         assert_eq!(expected, written);
         for (id, name) in ids.iter().zip(NAMES) {
             let found = batch.get(index, *id).is_some() || batch.constant(index, *id).is_some();
@@ -138,7 +139,12 @@ fn batch(keys: &Arc<Keys>, line: &[u8], events: usize) -> Batch {
 }
 
 /// Lets a grammar fill event `index`.
-fn fill(batch: &mut Batch, table: &mut KeyTable, index: usize, grammar: impl FnOnce(&mut EventSink<'_>, &[u8])) {
+fn fill(
+    batch: &mut Batch,
+    table: &mut KeyTable,
+    index: usize,
+    grammar: impl FnOnce(&mut EventSink<'_>, &[u8]),
+) {
     let mut scratch = Vec::new();
     let (mut parts, events) = batch.sink_parts(table, &mut scratch);
     let line = events[index].line.of(parts.chunk);

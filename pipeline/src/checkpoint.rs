@@ -1,0 +1,290 @@
+//! Checkpoints: how far each stream is acknowledged, durable under `data_dir`.
+//!
+//! Owns: [`Checkpoints`], the records of all streams in memory and their copy in the store.
+//! Promises: the records in memory are the authority; a stream's record is on the disk before
+//! [`Checkpoints::put_durably`] returns; positions of all streams move in one transaction; a store that cannot be
+//! written is tried again with a growing pause and then written whole.
+//! Never: moves a position past what its stream acknowledged; never stops the process.
+
+mod record;
+mod store;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use record::{DecodeError, FileId, Head, Record};
+use store::{Changes, Store};
+
+use crate::stop::Stop;
+use crate::stream::Stream;
+
+/// The store's file below `data_dir`.
+const STORE_FILE: &str = "checkpoints.redb";
+/// How often positions are written.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// The pause after the first failure; it doubles up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(250);
+/// The longest pause between two tries to write.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How often a store that stays unwritable is spoken of.
+const WARN_EVERY: Duration = Duration::from_secs(30);
+
+/// The store cannot be read or written at this moment.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot write checkpoints to {path:?}: {source}; new files wait until this is possible again")]
+pub struct CheckpointError {
+    path: PathBuf,
+    source: Arc<redb::Error>,
+}
+
+/// The checkpoints of all sources.
+#[derive(Debug)]
+pub struct Checkpoints {
+    entries: Mutex<Entries>,
+    /// Locked before `entries`, and held during disk writes, which `entries` never is.
+    writer: Mutex<Writer>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_stream: HashMap<u64, Entry>,
+    forgotten: HashSet<u64>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: Record,
+    dirty: bool,
+    /// The stream whose acknowledged position the record follows, while anyone holds it.
+    stream: Option<Arc<Stream>>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    store: Store,
+    loaded: bool,
+    /// Whether the file may differ from what the entries' `dirty` says.
+    rewrite: bool,
+    pause: Duration,
+    retry_at: Option<Instant>,
+    warned_at: Option<Instant>,
+    last_error: Option<CheckpointError>,
+}
+
+impl Checkpoints {
+    /// The checkpoints in this data directory. A store that cannot be opened now is tried again whenever it is needed.
+    #[must_use]
+    pub fn open(data_dir: &Path) -> Arc<Self> {
+        let writer = Writer {
+            store: Store::new(data_dir.join(STORE_FILE)),
+            loaded: false,
+            rewrite: false,
+            pause: PAUSE_MIN,
+            retry_at: None,
+            warned_at: None,
+            last_error: None,
+        };
+        let checkpoints = Arc::new(Self {
+            entries: Mutex::default(),
+            writer: Mutex::new(writer),
+        });
+        // A failure is said aloud by the attempt and met again by whoever asks for records.
+        drop(checkpoints.writer().ensure_open(&checkpoints));
+        checkpoints
+    }
+
+    /// All records of a source.
+    ///
+    /// # Errors
+    /// While the store could never be read.
+    pub fn records(&self, source: &str) -> Result<Vec<Record>, CheckpointError> {
+        let mut writer = self.writer();
+        if !writer.loaded {
+            writer.ensure_open(self)?;
+        }
+        drop(writer);
+        let entries = self.entries();
+        let records = entries.by_stream.values().map(|entry| &entry.record);
+        Ok(records
+            .filter(|record| record.source == source)
+            .cloned()
+            .collect())
+    }
+
+    /// Stores the records of new streams and follows their positions from now on. All or none are taken.
+    ///
+    /// # Errors
+    /// When they are not on the disk; the caller keeps the streams waiting and tries again.
+    pub fn put_durably(&self, streams: Vec<(Record, Arc<Stream>)>) -> Result<(), CheckpointError> {
+        let mut writer = self.writer();
+        let records = streams.iter().map(|(record, _)| record.clone()).collect();
+        writer.write(self, records)?;
+        let mut entries = self.entries();
+        for (record, stream) in streams {
+            entries.forgotten.remove(&record.stream);
+            entries.by_stream.insert(
+                record.stream,
+                Entry {
+                    record,
+                    dirty: false,
+                    stream: Some(stream),
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Follows the position of a stream whose record is stored already.
+    pub fn follow(&self, stream: &Arc<Stream>) {
+        if let Some(entry) = self.entries().by_stream.get_mut(&stream.id()) {
+            entry.stream = Some(Arc::clone(stream));
+        }
+    }
+
+    /// Changes what is known of a stream, apart from its position; written with the next flush.
+    pub fn update(&self, stream: u64, change: impl FnOnce(&mut Record)) {
+        if let Some(entry) = self.entries().by_stream.get_mut(&stream) {
+            change(&mut entry.record);
+            entry.dirty = true;
+        }
+    }
+
+    /// Forgets a stream.
+    pub fn forget(&self, stream: u64) {
+        let mut entries = self.entries();
+        if entries.by_stream.remove(&stream).is_some() {
+            entries.forgotten.insert(stream);
+        }
+    }
+
+    /// Writes what has changed since the last time, in one transaction.
+    ///
+    /// # Errors
+    /// When the store cannot be written; everything stays in memory for the next time.
+    pub fn flush(&self) -> Result<(), CheckpointError> {
+        let mut writer = self.writer();
+        self.entries().take_positions();
+        writer.write(self, Vec::new())
+    }
+
+    /// Flushes every second until the stop is asked for. The owner flushes once more after the last acknowledgement.
+    pub fn run(&self, stop: &Stop) {
+        while !stop.wait(FLUSH_EVERY) {
+            // A failure was said aloud already, and the next round tries again.
+            drop(self.flush());
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    /// Moves each record to its stream's acknowledged position. A stream that only this table still holds has come to
+    /// its end: it is followed no longer.
+    fn take_positions(&mut self) {
+        for entry in self.by_stream.values_mut() {
+            let Some(stream) = &entry.stream else { continue };
+            // Asked before the position: once nobody else holds the stream, its position is final.
+            let last = Arc::strong_count(stream) == 1;
+            let position = stream.acknowledged();
+            if position != entry.record.position {
+                entry.record.position = position;
+                entry.dirty = true;
+            }
+            if last {
+                entry.stream = None;
+            }
+        }
+    }
+
+    fn take_changes(&mut self, replace_all: bool) -> Changes {
+        let mut written = Vec::new();
+        for entry in self.by_stream.values_mut() {
+            if std::mem::take(&mut entry.dirty) || replace_all {
+                written.push(entry.record.clone());
+            }
+        }
+        Changes {
+            replace_all,
+            written,
+            forgotten: self.forgotten.drain().collect(),
+        }
+    }
+}
+
+impl Writer {
+    /// Opens the store if it is not open, unless the last failure was a moment ago.
+    fn ensure_open(&mut self, checkpoints: &Checkpoints) -> Result<(), CheckpointError> {
+        if let (Some(at), Some(error)) = (self.retry_at, &self.last_error)
+            && Instant::now() < at
+        {
+            return Err(error.clone());
+        }
+        if self.store.is_open() {
+            return Ok(());
+        }
+        match self.store.open() {
+            Ok(records) if self.loaded => drop(records),
+            Ok(records) => {
+                self.loaded = true;
+                let entries = records.into_iter().map(|record| {
+                    (
+                        record.stream,
+                        Entry {
+                            record,
+                            dirty: false,
+                            stream: None,
+                        },
+                    )
+                });
+                checkpoints.entries().by_stream.extend(entries);
+            }
+            Err(error) => return Err(self.failed(error)),
+        }
+        Ok(())
+    }
+
+    /// Writes these records and everything that is dirty; after a failure, everything.
+    fn write(&mut self, checkpoints: &Checkpoints, records: Vec<Record>) -> Result<(), CheckpointError> {
+        self.ensure_open(checkpoints)?;
+        let mut changes = checkpoints.entries().take_changes(self.rewrite);
+        if changes.written.is_empty() && changes.forgotten.is_empty() && records.is_empty() && !self.rewrite {
+            return Ok(());
+        }
+        changes.written.extend(records);
+        match self.store.commit(&changes) {
+            Ok(()) => {
+                if self.warned_at.take().is_some() {
+                    tracing::info!(path = %self.store.path().display(), "checkpoints can be written again");
+                }
+                (self.rewrite, self.pause, self.retry_at, self.last_error) = (false, PAUSE_MIN, None, None);
+                Ok(())
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&mut self, error: CheckpointError) -> CheckpointError {
+        let now = Instant::now();
+        self.rewrite = true;
+        self.retry_at = Some(now + self.pause);
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        self.last_error = Some(error.clone());
+        if self
+            .warned_at
+            .is_none_or(|at| now.duration_since(at) >= WARN_EVERY)
+        {
+            self.warned_at = Some(now);
+            tracing::warn!(%error, "checkpoints cannot be written; trying again");
+        }
+        error
+    }
+}

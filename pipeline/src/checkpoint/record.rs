@@ -1,0 +1,198 @@
+//! One stream's checkpoint and its bytes in the store.
+//!
+//! Owns: [`Record`], its identity ([`FileId`], [`Head`]) and the versioned encoding.
+//! Promises: what is decoded is what was encoded; bytes of another version or length are an error, never a wrong
+//! position.
+//! Never: does I/O.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use crate::stream::Position;
+
+/// The version of the encoding, its first byte.
+const VERSION: u8 = 1;
+
+/// What the kernel calls a file while it exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// The device that holds the file.
+    pub device: u64,
+    /// Its number there; free for another file once this one is gone.
+    pub inode: u64,
+}
+
+/// A fingerprint of the first bytes of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// How many bytes it covers.
+    pub len: u32,
+    /// Their hash, salted with the installation's id.
+    pub hash: u128,
+}
+
+/// What is known of one stream: one generation of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The stream's id, the first half of its events' `_id`.
+    pub stream: u64,
+    /// The name of the source that reads it.
+    pub source: String,
+    /// The file.
+    pub file: FileId,
+    /// When the file was made, in nanoseconds since 1970-01-01T00:00:00Z; 0 when the file system does not say.
+    pub birth: i64,
+    /// How many streams this file (or another with its number) had before.
+    pub generation: u32,
+    /// The first bytes.
+    pub head: Head,
+    /// Where the file was last seen.
+    pub path: PathBuf,
+    /// How far everything is acknowledged.
+    pub position: Position,
+    /// When the file was last seen, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub last_seen: i64,
+}
+
+/// The bytes are no record of this version.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a checkpoint record of version {VERSION}")]
+pub struct DecodeError;
+
+impl Record {
+    /// The record as bytes: version, fixed-size numbers in little-endian order, then source and path with their
+    /// lengths. The stream's id is the key in the store and not repeated.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        for number in [
+            self.file.device,
+            self.file.inode,
+            self.position.offset,
+            self.position.marker,
+        ] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        bytes.extend_from_slice(&self.birth.to_le_bytes());
+        bytes.extend_from_slice(&self.last_seen.to_le_bytes());
+        bytes.extend_from_slice(&self.generation.to_le_bytes());
+        bytes.extend_from_slice(&self.head.len.to_le_bytes());
+        bytes.extend_from_slice(&self.head.hash.to_le_bytes());
+        for text in [self.source.as_bytes(), self.path.as_os_str().as_bytes()] {
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text);
+        }
+        bytes
+    }
+
+    /// The record of a stream from its bytes.
+    ///
+    /// # Errors
+    /// When the bytes are of another version, too short or too long.
+    pub fn decode(stream: u64, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (&version, bytes) = bytes.split_first().ok_or(DecodeError)?;
+        if version != VERSION {
+            return Err(DecodeError);
+        }
+        let mut fields = Fields(bytes);
+        let file = FileId {
+            device: fields.u64()?,
+            inode: fields.u64()?,
+        };
+        let position = Position {
+            offset: fields.u64()?,
+            marker: fields.u64()?,
+        };
+        let (birth, last_seen) = (
+            i64::from_le_bytes(fields.take()?),
+            i64::from_le_bytes(fields.take()?),
+        );
+        let generation = u32::from_le_bytes(fields.take()?);
+        let head = Head {
+            len: u32::from_le_bytes(fields.take()?),
+            hash: u128::from_le_bytes(fields.take()?),
+        };
+        let source = String::from_utf8(fields.text()?).map_err(|_| DecodeError)?;
+        let path = PathBuf::from(OsString::from_vec(fields.text()?));
+        if !fields.0.is_empty() {
+            return Err(DecodeError);
+        }
+        Ok(Self {
+            stream,
+            source,
+            file,
+            birth,
+            generation,
+            head,
+            path,
+            position,
+            last_seen,
+        })
+    }
+}
+
+/// The bytes that are not yet decoded.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let (number, rest) = self.0.split_first_chunk().ok_or(DecodeError)?;
+        self.0 = rest;
+        Ok(*number)
+    }
+
+    fn u64(&mut self) -> Result<u64, DecodeError> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Result<Vec<u8>, DecodeError> {
+        let len = usize::try_from(self.u64()?).map_err(|_| DecodeError)?;
+        let (text, rest) = self.0.split_at_checked(len).ok_or(DecodeError)?;
+        self.0 = rest;
+        Ok(text.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            stream: 7,
+            source: "web".to_owned(),
+            file: FileId { device: 1, inode: 2 },
+            birth: -3,
+            generation: 4,
+            head: Head {
+                len: 5,
+                hash: u128::MAX - 6,
+            },
+            path: PathBuf::from(OsString::from_vec(b"/var/log/\xff.log".to_vec())),
+            position: Position {
+                offset: 8,
+                marker: u64::MAX - 9,
+            },
+            last_seen: 10,
+        }
+    }
+
+    #[test]
+    fn a_record_survives_encoding() {
+        assert_eq!(Record::decode(7, &record().encode()), Ok(record()));
+    }
+
+    #[test]
+    fn bytes_of_any_other_length_or_version_are_an_error() {
+        let mut bytes = record().encode();
+        for len in 0..bytes.len() {
+            assert_eq!(Record::decode(7, &bytes[..len]), Err(DecodeError));
+        }
+        bytes.push(0);
+        assert_eq!(Record::decode(7, &bytes), Err(DecodeError));
+        bytes.pop();
+        bytes[0] = VERSION + 1;
+        assert_eq!(Record::decode(7, &bytes), Err(DecodeError));
+    }
+}

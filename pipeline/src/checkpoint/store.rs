@@ -1,0 +1,174 @@
+//! The checkpoint file.
+//!
+//! Owns: [`Store`], the one `redb` database under `data_dir`.
+//! Promises: a commit is on the disk when it returns; a damaged file is renamed aside and replaced, never deleted.
+//! Never: decides what is written; after a failure it forgets the database handle, and the caller writes everything
+//! again.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadableTable, StorageError, TableDefinition};
+
+use super::CheckpointError;
+use super::record::Record;
+
+/// Stream id → encoded [`Record`].
+const STREAMS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("streams");
+/// Pages are small and few; what is read often is in memory anyway.
+const CACHE_BYTES: usize = 1024 * 1024;
+
+/// The database file, open or to be opened.
+#[derive(Debug)]
+pub(super) struct Store {
+    path: PathBuf,
+    database: Option<Database>,
+}
+
+/// What one commit changes.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Whether everything else in the table goes.
+    pub(super) replace_all: bool,
+    /// Records to write.
+    pub(super) written: Vec<Record>,
+    /// Streams to forget.
+    pub(super) forgotten: Vec<u64>,
+}
+
+impl Store {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, database: None }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Opens the file and reads all records. A damaged file is set aside first.
+    pub(super) fn open(&mut self) -> Result<Vec<Record>, CheckpointError> {
+        // redb checks what it reads, but a file altered behind its back can still make it panic.
+        let opened = catch_unwind(AssertUnwindSafe(|| open_and_read(&self.path)))
+            .unwrap_or_else(|_| Err(StorageError::Corrupted("unreadable".to_owned()).into()));
+        let (database, records) = match opened {
+            Err(error) if is_damage(&error) => {
+                let aside = set_aside(&self.path).map_err(|error| self.failed(error.into()))?;
+                tracing::warn!(path = %self.path.display(), aside = %aside.display(), %error,
+                    "the checkpoint store is damaged: it was renamed and a new one begun; files are read again from \
+                     their beginning, with the same document ids");
+                open_and_read(&self.path).map_err(|error| self.failed(error))?
+            }
+            opened => opened.map_err(|error| self.failed(error))?,
+        };
+        self.database = Some(database);
+        Ok(records)
+    }
+
+    /// Writes the changes in one transaction. After an error the database is closed.
+    pub(super) fn commit(&mut self, changes: &Changes) -> Result<(), CheckpointError> {
+        let Some(database) = &self.database else {
+            return Err(self.failed(io::Error::from(io::ErrorKind::NotConnected).into()));
+        };
+        write(database, changes).map_err(|error| {
+            self.database = None;
+            self.failed(error)
+        })
+    }
+
+    fn failed(&self, source: redb::Error) -> CheckpointError {
+        CheckpointError {
+            path: self.path.clone(),
+            source: Arc::new(source),
+        }
+    }
+}
+
+fn open_and_read(path: &Path) -> Result<(Database, Vec<Record>), redb::Error> {
+    let mut builder = Database::builder();
+    let database = builder
+        .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(true)
+        .create(path)?;
+    let transaction = database.begin_write()?;
+    let mut records = Vec::new();
+    {
+        let table = transaction.open_table(STREAMS)?;
+        for entry in table.iter()? {
+            let (stream, bytes) = entry?;
+            match Record::decode(stream.value(), bytes.value()) {
+                Ok(record) => records.push(record),
+                Err(error) => tracing::warn!(stream = stream.value(), %error, "skipping a checkpoint"),
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok((database, records))
+}
+
+fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    if changes.replace_all {
+        transaction.delete_table(STREAMS)?;
+    }
+    {
+        let mut table = transaction.open_table(STREAMS)?;
+        for record in &changes.written {
+            table.insert(record.stream, record.encode().as_slice())?;
+        }
+        for stream in &changes.forgotten {
+            table.remove(stream)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Whether the file itself is bad, as opposed to the disk being full, read-only or away.
+fn is_damage(error: &redb::Error) -> bool {
+    match error {
+        redb::Error::Io(error) => {
+            matches!(
+                error.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+            )
+        }
+        redb::Error::Corrupted(_)
+        | redb::Error::UpgradeRequired(_)
+        | redb::Error::RepairAborted
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TypeDefinitionChanged { .. } => true,
+        _ => false,
+    }
+}
+
+/// Renames the file to `<name>.damaged-<n>`, the first free `n`.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    for number in 1..=u32::MAX {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{number}"));
+        let aside = PathBuf::from(name);
+        if !aside.try_exists()? {
+            std::fs::rename(path, &aside)?;
+            return Ok(aside);
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AlreadyExists))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unwritable_disk_is_not_damage() {
+        assert!(!is_damage(&io::Error::from(io::ErrorKind::StorageFull).into()));
+        assert!(!is_damage(&redb::Error::DatabaseAlreadyOpen));
+        assert!(is_damage(&io::Error::from(io::ErrorKind::InvalidData).into()));
+    }
+}

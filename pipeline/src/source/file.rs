@@ -1,0 +1,169 @@
+//! Source `file`: tails files through rotation, truncation and restarts.
+//!
+//! Owns: [`FileSource`], its two threads, and the modules below: discovery finds and opens files, the reader decides
+//! when each is read, a tail reads one, the framer cuts lines.
+//! Promises: every line of every file is sent once, in the order of its file; a position moves when the outputs are
+//! done with a line; after a restart reading goes on where that was.
+//! Never: changes or removes a file; never keeps a writer waiting.
+
+mod admit;
+mod buffers;
+mod config;
+mod content;
+mod discover;
+mod encoding;
+mod history;
+mod identity;
+pub(super) mod lines;
+mod pattern;
+mod reader;
+mod resume;
+mod siblings;
+mod status;
+mod tail;
+mod watch;
+
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::bounded;
+
+pub use config::{Encoding, FileConfig, Multiline, ReadFrom};
+pub use pattern::PatternError;
+pub use status::{FileCounters, FileSourceStatus, FileState, FileStatus};
+
+use crate::checkpoint::Checkpoints;
+use crate::installation::Installation;
+use crate::source::SourceContext;
+use buffers::Buffers;
+use discover::{Discovery, Known};
+use history::History;
+use identity::Naming;
+use lines::Framer;
+use pattern::PathSet;
+use reader::Reader;
+use tail::Reading;
+
+/// Messages from discovery that may wait for the reader.
+const MESSAGES_MAX: usize = 1024;
+/// How long to wait before the checkpoints are asked for again.
+const RECORDS_RETRY: Duration = Duration::from_millis(500);
+
+/// A file source that cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum FileSourceError {
+    /// One of its globs cannot be used.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// A thread cannot be started.
+    #[error("cannot start the discovery thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A configured source of files.
+#[derive(Debug)]
+pub struct FileSource {
+    config: FileConfig,
+    paths: Arc<PathSet>,
+    checkpoints: Arc<Checkpoints>,
+    installation: u128,
+    status: Arc<FileSourceStatus>,
+}
+
+impl FileSource {
+    /// A source with this config.
+    ///
+    /// # Errors
+    /// When a glob is invalid.
+    pub fn new(
+        config: FileConfig,
+        checkpoints: Arc<Checkpoints>,
+        installation: &Installation,
+    ) -> Result<Self, FileSourceError> {
+        let paths = Arc::new(PathSet::new(&config.paths, &config.exclude)?);
+        let status = Arc::default();
+        Ok(Self {
+            config,
+            paths,
+            checkpoints,
+            installation: installation.id(),
+            status,
+        })
+    }
+
+    /// What the source tells about itself, also while it runs.
+    #[must_use]
+    pub fn status(&self) -> Arc<FileSourceStatus> {
+        Arc::clone(&self.status)
+    }
+
+    /// Reads on this thread, and discovers on another, until the stop is asked for or the pipeline ends; with `once`,
+    /// until everything that is there has been read.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn run(self, context: SourceContext) -> Result<(), FileSourceError> {
+        let name = context.meta.name.clone();
+        let records = loop {
+            match self.checkpoints.records(&name) {
+                Ok(records) => break records,
+                // The store has said aloud what is wrong. Without it nobody knows where to go on.
+                Err(_) if context.stop.wait(RECORDS_RETRY) => return Ok(()),
+                Err(_) => {}
+            }
+        };
+        let (out, messages) = bounded(MESSAGES_MAX);
+        let (known, history) = (Arc::<Known>::default(), History::new(records.clone()));
+        let discovery = Discovery::new(
+            self.paths,
+            out,
+            Arc::clone(&self.status),
+            Arc::clone(&known),
+            context.stop.clone(),
+            self.config.discover_every,
+            history.lost(),
+        );
+        let once = context.once;
+        let thread = std::thread::Builder::new().name(format!("discover {name}"));
+        let discovery = thread.spawn(move || discovery.run(once))?;
+        let framer = Framer {
+            max_line_bytes: self.config.max_line_bytes,
+            multiline: self.config.multiline.clone(),
+        };
+        let reading = Reading {
+            framer,
+            buffers: Buffers::new(&context.memory),
+            batches: context.batches.clone(),
+            status: self.status,
+        };
+        let reader = Reader {
+            naming: Naming {
+                installation: self.installation,
+                source: name,
+            },
+            config: self.config,
+            context,
+            reading,
+            checkpoints: self.checkpoints,
+            known,
+            history,
+            messages,
+            first_start: records.is_empty(),
+            tails: HashMap::new(),
+            by_file: HashMap::new(),
+            by_stream: HashMap::new(),
+            next_number: 0,
+            due: BinaryHeap::new(),
+            unstored: Vec::new(),
+            searched: false,
+            idle_looked_at: Instant::now(),
+            history_looked_at: Instant::now(),
+        };
+        reader.run();
+        if discovery.join().is_err() {
+            tracing::error!("the discovery thread has panicked");
+        }
+        Ok(())
+    }
+}

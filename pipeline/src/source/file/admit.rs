@@ -1,0 +1,339 @@
+//! How a file comes to be read: its identity, where to begin, and what a changed file means.
+//!
+//! Owns: the part of [`Reader`] that admits files, stores identities, and judges files that were written anew, moved or
+//! opened again.
+//! Promises: a stream's identity is on the disk before its first line leaves; many new files share one commit.
+//! Never: waits for a store that cannot be written; the new files wait, the others are read on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use logweir_parsers::format::Format;
+use logweir_parsers::{key, preset};
+
+use super::config::ReadFrom;
+use super::content::{self, Content};
+use super::discover::Found;
+use super::encoding::Text;
+use super::identity::{self, first_line, marker_len};
+use super::lines::{End, is_hole};
+use super::reader::{Next, Reader, Visit};
+use super::resume::{Candidate, Decision, Why, decide};
+use super::status::{FileCounters, FileState};
+use super::tail::Tail;
+use crate::checkpoint::{FileId, Record};
+use crate::event::{ConstantSet, ConstantValue};
+use crate::source::CHUNK_BYTES;
+use crate::stream::{Position, Stream};
+
+/// How long files wait after their identity could not be stored.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+impl Reader {
+    /// Takes a file in.
+    pub(super) fn admit(&mut self, found: Found, now: Instant) {
+        if let Some(&number) = self.by_file.get(&found.facts.id) {
+            if let Some(tail) = self.tails.get_mut(&number)
+                && found.listed
+            {
+                (tail.location, tail.listed) = (found.location, true);
+            }
+            return;
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        let mut tail = Tail::new(
+            found.path,
+            found.location,
+            Content::new(found.file),
+            found.facts,
+            now,
+        );
+        tail.listed = found.listed;
+        FileCounters::add(&self.reading.status.counters.open, 1);
+        self.by_file.insert(tail.id, number);
+        self.reading.status.add(number, &tail.progress);
+        let decision = self.decide(&mut tail);
+        match decision {
+            Ok(Decision::Continue(stream)) => self.resume(number, &mut tail, stream),
+            Ok(Decision::Begin { generation, why }) => {
+                tail.begin_again(generation);
+                self.say_why(&tail, why);
+                if self.first_start && !self.searched && self.config.read_from == ReadFrom::End {
+                    // What cannot be read now is met again, and said, by the first turn.
+                    let end = last_line_end(&mut tail).unwrap_or_default();
+                    tail.go_to(end);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(path = %tail.location.display(), %error, "cannot read a file; trying again");
+            }
+        }
+        tail.progress.set(tail.size, tail.position.offset);
+        self.tails.insert(number, tail);
+        self.heat(number, now);
+    }
+
+    /// Opens a path again that leads to a file which was closed for good.
+    pub(super) fn reopen(&mut self, path: PathBuf, now: Instant) {
+        // When the path leads nowhere or elsewhere by now, discovery tells.
+        if let Ok((file, facts)) = content::open(&path) {
+            self.known.add(facts.id);
+            let location = path.clone();
+            self.admit(
+                Found {
+                    file,
+                    facts,
+                    path,
+                    location,
+                    listed: true,
+                },
+                now,
+            );
+        }
+    }
+
+    /// Compares a file with all that is known.
+    fn decide(&mut self, tail: &mut Tail) -> std::io::Result<Decision> {
+        let first_bytes = tail.first_bytes()?;
+        tail.text = Text::of(self.config.encoding, &first_bytes);
+        let mut candidates = Vec::new();
+        let id = tail.id;
+        let of_file = self.history.of_file(id);
+        let others = self.history.gone().filter(|known| known.record.file != id);
+        for known in of_file.chain(others) {
+            let record = &known.record;
+            let head_matches = self.naming.head_matches(record.head, &first_bytes);
+            if !head_matches && record.file != id {
+                continue;
+            }
+            let at = record.position;
+            let marker_matches = at.offset == 0 || tail.marker_at(at.offset)? == Some(at.marker);
+            candidates.push(Candidate {
+                record,
+                alive: known.has_file,
+                head_matches,
+                marker_matches,
+            });
+        }
+        Ok(decide(tail.id, tail.size, &candidates))
+    }
+
+    fn say_why(&mut self, tail: &Tail, why: Why) {
+        let path = tail.location.display();
+        match why {
+            Why::Unknown => tracing::debug!(%path, "reading a new file"),
+            Why::NumberUsedAgain => {
+                tracing::debug!(%path, "reading a new file that has the number of an old one")
+            }
+            Why::Ambiguous => {
+                tracing::info!(%path, "a file resembles one that was read before, but not surely; \
+                reading it from its beginning")
+            }
+            Why::Truncated(stream) => {
+                let known = self.history.get(stream);
+                let read = known.map_or(0, |known| known.record.position.offset);
+                tracing::info!(%path, read, size = tail.size, "a file was cut short or written anew; reading it again");
+                FileCounters::add(&self.reading.status.counters.truncated, 1);
+            }
+        }
+    }
+
+    /// Goes on with a stream that was read before.
+    fn resume(&mut self, number: u64, tail: &mut Tail, id: u64) {
+        let Some(known) = self.history.get(id) else { return };
+        let record = known.record.clone();
+        // Written under this path then; the name may be another now.
+        tail.path.clone_from(&record.path);
+        let stream = known
+            .stream
+            .upgrade()
+            .unwrap_or_else(|| self.make_stream(id, &record.path, record.position));
+        tail.generation = record.generation;
+        tail.head = record.head;
+        tail.go_to(record.position);
+        tail.progress.set_state(FileState::Active);
+        tail.progress.set_stream(Some(Arc::clone(&stream)));
+        tail.stream = Some(Arc::clone(&stream));
+        self.by_stream.insert(id, number);
+        let moved = record.file != tail.id;
+        self.history.change(id, |known| {
+            (known.has_file, known.stream) = (true, Arc::downgrade(&stream));
+            (known.record.file, known.record.birth) = (tail.id, tail.birth);
+        });
+        if moved {
+            let (file, birth) = (tail.id, tail.birth);
+            self.checkpoints
+                .update(id, |record| (record.file, record.birth) = (file, birth));
+        }
+        self.checkpoints.follow(&stream);
+    }
+
+    fn make_stream(&self, id: u64, path: &Path, start: Position) -> Arc<Stream> {
+        let meta = &self.context.meta;
+        let mut constants = ConstantSet::default();
+        if meta
+            .constants
+            .set(Format::Raw, preset::NONE)
+            .get(key::LOG_FILE_PATH)
+            .is_none()
+        {
+            let path = ConstantValue::Text(path.to_string_lossy().into_owned());
+            constants.add(key::LOG_FILE_PATH, "log.file.path", path);
+        }
+        Stream::new(id, Arc::clone(meta), constants, start)
+    }
+
+    /// Gives a file its identity as soon as its first line is there; it is stored with those of others.
+    pub(super) fn identify(&mut self, number: u64, end: End, now: Instant) -> Visit {
+        if self.unstored.iter().any(|(waiting, ..)| *waiting == number) {
+            return Visit::Again(STORE_RETRY);
+        }
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Visit::Close;
+        };
+        let first_bytes = match tail.first_bytes() {
+            Ok(bytes) => bytes,
+            Err(error) => return self.failed(number, &error, now),
+        };
+        if tail.size < tail.position.offset {
+            tail.go_to(Position::default());
+        }
+        let line = match first_line(&first_bytes) {
+            Some(line) => line,
+            None if end == End::CloseLine && !first_bytes.is_empty() && !is_hole(&first_bytes) => {
+                &first_bytes
+            }
+            None => return self.at_end(number, 0, end, now),
+        };
+        tail.text = Text::of(self.config.encoding, &first_bytes);
+        tail.head = self.naming.head(&first_bytes);
+        let generation = tail.generation.max(self.history.next_generation(tail.id));
+        let record = Record {
+            stream: self.naming.stream_id(tail.id, generation, line),
+            source: self.naming.source.clone(),
+            file: tail.id,
+            birth: tail.birth,
+            generation,
+            head: tail.head,
+            path: tail.path.clone(),
+            position: tail.position,
+            last_seen: crate::time::now(),
+        };
+        tail.generation = generation;
+        let stream = self.make_stream(record.stream, &record.path, record.position);
+        self.unstored.push((number, record, stream));
+        Visit::Again(Duration::ZERO)
+    }
+
+    /// Stores the identities of new streams, all in one commit. On failure they wait; the store has said so.
+    pub(super) fn store_identities(&mut self) {
+        if self.unstored.is_empty() {
+            return;
+        }
+        let streams = self
+            .unstored
+            .iter()
+            .map(|(_, record, stream)| (record.clone(), Arc::clone(stream)));
+        if self.checkpoints.put_durably(streams.collect()).is_err() {
+            return;
+        }
+        for (number, record, stream) in std::mem::take(&mut self.unstored) {
+            let Some(tail) = self.tails.get_mut(&number) else {
+                continue;
+            };
+            tail.progress.set_state(FileState::Active);
+            tail.progress.set_stream(Some(Arc::clone(&stream)));
+            tail.stream = Some(Arc::clone(&stream));
+            self.by_stream.insert(record.stream, number);
+            self.history.add(record, &stream);
+        }
+    }
+
+    /// A file was cut short or written anew in place: what follows is another stream.
+    pub(super) fn rewritten(&mut self, number: u64, _now: Instant) {
+        let Some(mut tail) = self.tails.remove(&number) else {
+            return;
+        };
+        let lost = tail.unread();
+        FileCounters::add(&self.reading.status.counters.truncated, 1);
+        FileCounters::add(&self.reading.status.counters.lost_bytes_possible, lost);
+        tracing::info!(path = %tail.location.display(), read = tail.position.offset, size = tail.size,
+            "a file was cut short or written anew; reading it from its beginning");
+        if let Some(stream) = tail.stream.take() {
+            self.by_stream.remove(&stream.id());
+            self.remember(&tail, stream.id(), false);
+        }
+        let generation = self.history.next_generation(tail.id);
+        tail.begin_again(generation);
+        self.tails.insert(number, tail);
+    }
+
+    /// A file was opened again by its path: is it still the one it was?
+    pub(super) fn check_identity(&mut self, number: u64, now: Instant) {
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return;
+        };
+        let (head, at) = (tail.head, tail.position);
+        let same_head = tail
+            .first_bytes()
+            .map(|bytes| self.naming.head_matches(head, &bytes));
+        let same_marker = at.offset == 0
+            || tail
+                .marker_at(at.offset)
+                .is_ok_and(|marker| marker == Some(at.marker));
+        if !(same_marker && same_head.unwrap_or(false)) {
+            self.rewritten(number, now);
+        }
+    }
+
+    /// A closed file is not at its path any more: looks for it beside that.
+    pub(super) fn chase(&mut self, number: u64, now: Instant) -> Next {
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Next::Return;
+        };
+        tail.listed = false;
+        let Some(location) = find_by_number(&tail.location, tail.id) else {
+            FileCounters::add(&self.reading.status.counters.lost_bytes_possible, tail.unread());
+            return Next::Return;
+        };
+        match content::open(&location) {
+            Ok((file, facts)) if facts.id == tail.id => {
+                tail.content = Some(Content::new(file));
+                tail.location = location;
+                tail.note(facts, now);
+                FileCounters::add(&self.reading.status.counters.open, 1);
+                Next::GoOn
+            }
+            _ => Next::Return,
+        }
+    }
+}
+
+/// The path in the same folder that leads to this file.
+fn find_by_number(path: &Path, id: FileId) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(path.parent()?).ok()?;
+    let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    paths.find(|path| {
+        path.symlink_metadata()
+            .is_ok_and(|metadata| identity::Facts::from(&metadata).id == id)
+    })
+}
+
+/// The place after the last complete line.
+fn last_line_end(tail: &mut Tail) -> Option<Position> {
+    let len = usize::try_from(tail.size).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+    let mut bytes = vec![0; len];
+    let begin = tail.size - len as u64;
+    let read = tail.content.as_mut()?.read_at(begin, &mut bytes).ok()?;
+    // A last line of more than a chunk is passed over.
+    let end = memchr::memrchr(b'\n', &bytes[..read]).map_or(read, |place| place + 1);
+    let mut offset = begin + end as u64;
+    if tail.text.unit() == 2 {
+        offset += offset % 2;
+    }
+    let marker = tail.marker_at(offset).ok()??;
+    debug_assert!(marker_len(offset) > 0 || offset == 0);
+    Some(Position { offset, marker })
+}

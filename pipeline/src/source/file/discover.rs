@@ -1,0 +1,452 @@
+//! Discovery: which files there are.
+//!
+//! Owns: [`Discovery`], the thread that searches the globs, watches their folders and opens new files at once, so that
+//! a file that is renamed or deleted a moment later is not missed.
+//! Promises: a file is handed over once, however many names lead to it; one that cannot be opened is spoken of once and
+//! tried again; a rotation that happened between two looks is made up for by a search beside the path.
+//! Never: reads a file.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, FileType};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{SendTimeoutError, Sender};
+
+use super::content::{not_regular, open};
+use super::identity::Facts;
+use super::pattern::{PathSet, Visitor};
+use super::siblings::{self, Lost};
+use super::status::{FileCounters, FileSourceStatus};
+use super::watch::{Change, Watcher};
+use crate::checkpoint::FileId;
+use crate::stop::Stop;
+
+/// How long the thread waits at most before it looks whether it is to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often everything is searched while folders cannot be watched, and paths that failed are tried again.
+const SEARCH_UNWATCHED_EVERY: Duration = Duration::from_secs(1);
+
+/// Paths that lead nowhere whose last file is remembered.
+const LOST_MAX: usize = 16_384;
+
+/// What the reader is told.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A file that was not known.
+    Found(Found),
+    /// A name now leads to a known file.
+    Named(FileId, PathBuf),
+    /// No name of the source leads to this file any more.
+    Unlisted(FileId),
+    /// Everything that was there at the start has been told.
+    Searched,
+}
+
+/// A file that was not known.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) file: File,
+    pub(super) facts: Facts,
+    /// The path that its lines were written under.
+    pub(super) path: PathBuf,
+    /// The path that it was found at.
+    pub(super) location: PathBuf,
+    /// Whether a path of the source leads to it; false for a file that was renamed away before it was seen.
+    pub(super) listed: bool,
+}
+
+/// The files that the reader has: discovery adds, the reader removes what it has closed for good.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<HashSet<FileId>>);
+
+impl Known {
+    pub(super) fn add(&self, id: FileId) -> bool {
+        self.locked().insert(id)
+    }
+
+    pub(super) fn remove(&self, id: FileId) {
+        self.locked().remove(&id);
+    }
+
+    pub(super) fn contains(&self, id: FileId) -> bool {
+        self.locked().contains(&id)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashSet<FileId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The reader is gone, or the stop was asked for.
+struct Over;
+
+/// The discovery thread.
+#[derive(Debug)]
+pub(super) struct Discovery {
+    pub(super) paths: Arc<PathSet>,
+    pub(super) known: Arc<Known>,
+    pub(super) out: Sender<Message>,
+    pub(super) status: Arc<FileSourceStatus>,
+    pub(super) stop: Stop,
+    pub(super) search_every: Duration,
+    names: HashMap<PathBuf, Name>,
+    listed: HashMap<FileId, u32>,
+    failures: HashMap<PathBuf, String>,
+    watcher: Option<Watcher>,
+    watch_failed: bool,
+    /// What paths led to before: files may have been written under them since and renamed before anyone looked.
+    lost: HashMap<PathBuf, Lost>,
+    /// The paths of `lost` that were touched since the last search beside them.
+    touched: HashSet<PathBuf>,
+    started: bool,
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    id: FileId,
+    birth: i64,
+    /// The number in the folder's listing; on layered file systems another than the file's own.
+    entry: Option<u64>,
+}
+
+impl Discovery {
+    /// `lost` are the files that were read before the start, by the path they had then.
+    pub(super) fn new(
+        paths: Arc<PathSet>,
+        out: Sender<Message>,
+        status: Arc<FileSourceStatus>,
+        known: Arc<Known>,
+        stop: Stop,
+        search_every: Duration,
+        lost: HashMap<PathBuf, Lost>,
+    ) -> Self {
+        let watcher = Watcher::new();
+        if let Err(error) = &watcher {
+            tracing::warn!(%error, "folders cannot be watched; searching them every second instead");
+        }
+        let watch_failed = watcher.is_err();
+        Self {
+            paths,
+            known,
+            out,
+            status,
+            stop,
+            search_every,
+            names: HashMap::new(),
+            listed: HashMap::new(),
+            failures: HashMap::new(),
+            watcher: watcher.ok(),
+            watch_failed,
+            touched: lost.keys().cloned().collect(),
+            lost,
+            started: false,
+        }
+    }
+
+    /// Discovers until the stop is asked for or the reader is gone; with `once`, searches one time.
+    pub(super) fn run(mut self, once: bool) {
+        // Both ways it is over.
+        let (Ok(()) | Err(Over)) = self.discover(once);
+    }
+
+    fn discover(&mut self, once: bool) -> Result<(), Over> {
+        self.search()?;
+        self.started = true;
+        if self.names.is_empty() {
+            tracing::warn!(
+                "no file matches the paths of a file source yet; it is read as soon as it appears"
+            );
+        }
+        self.tell(Message::Searched)?;
+        let mut changes = Vec::new();
+        let mut searched_at = Instant::now();
+        let mut retried_at = searched_at;
+        while !once {
+            let search = self.wait(&mut changes)?;
+            let every = if self.watch_failed {
+                SEARCH_UNWATCHED_EVERY
+            } else {
+                self.search_every
+            };
+            let now = Instant::now();
+            if search || now.duration_since(searched_at) >= every {
+                self.search()?;
+                (searched_at, retried_at) = (now, now);
+            } else if now.duration_since(retried_at) >= SEARCH_UNWATCHED_EVERY {
+                for path in self.failures.keys().cloned().collect::<Vec<_>>() {
+                    self.look(path, None)?;
+                }
+                retried_at = now;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for changes and follows those of single names. Says whether everything must be searched.
+    fn wait(&mut self, changes: &mut Vec<Change>) -> Result<bool, Over> {
+        if self.stop.is_asked() {
+            return Err(Over);
+        }
+        changes.clear();
+        match &mut self.watcher {
+            Some(watcher) => {
+                if let Err(error) = watcher.wait(LOOK_EVERY, changes) {
+                    tracing::warn!(%error, "folders cannot be watched any more; searching them every second instead");
+                    (self.watcher, self.watch_failed) = (None, true);
+                }
+            }
+            None => drop(self.stop.wait(LOOK_EVERY)),
+        }
+        let mut search = false;
+        for change in changes.drain(..) {
+            match change {
+                Change::Search => search = true,
+                Change::Name(path) if self.paths.matches(&path) => self.look(path, None)?,
+                Change::Name(_) => {}
+            }
+        }
+        self.search_beside()?;
+        Ok(search)
+    }
+
+    /// Searches all globs, and notices which names are gone.
+    fn search(&mut self) -> Result<(), Over> {
+        let mut search = Search::default();
+        let watcher = &mut self.watcher;
+        search.watch = watcher.take();
+        let paths = Arc::clone(&self.paths);
+        paths.search(&mut search);
+        self.watcher = search.watch.take();
+        if let Some(watcher) = &mut self.watcher {
+            watcher.retain(|folder| search.folders.contains(folder));
+        }
+        self.note_watch_failure(search.watch_error);
+        for (path, error) in search.failed {
+            self.fail(path, &error);
+        }
+        let mut seen = HashSet::with_capacity(search.names.len());
+        for (path, entry) in search.names {
+            let unchanged = entry.and_then(|(number, kind)| {
+                let name = self.names.get(&path)?;
+                (kind.is_file() && name.entry == Some(number)).then_some(())
+            });
+            if unchanged.is_none() {
+                self.look(path.clone(), entry)?;
+            }
+            seen.insert(path);
+        }
+        let gone = self
+            .names
+            .keys()
+            .filter(|path| !seen.contains(*path))
+            .cloned()
+            .collect::<Vec<_>>();
+        for path in gone {
+            self.look(path, None)?;
+        }
+        self.failures
+            .retain(|path, _| seen.contains(path) || search.folders.contains(path));
+        self.search_beside()
+    }
+
+    fn note_watch_failure(&mut self, error: Option<(PathBuf, io::Error)>) {
+        if let Some((folder, error)) = &error
+            && !self.watch_failed
+        {
+            tracing::warn!(folder = %folder.display(), %error,
+                "a folder cannot be watched; searching every second instead; raise fs.inotify.max_user_watches");
+        }
+        self.watch_failed = error.is_some() || self.watcher.is_none();
+    }
+
+    /// Finds out what a path leads to now, and tells what is new about it.
+    fn look(&mut self, path: PathBuf, entry: Option<(u64, FileType)>) -> Result<(), Over> {
+        let facts = match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => Facts::from(&metadata),
+            Ok(metadata) => {
+                // Folders that a glob happens to match are no news.
+                if !metadata.is_dir() || entry.is_none() {
+                    self.fail(path.clone(), &io::Error::other(not_regular(metadata.file_type())));
+                }
+                return self.unlist(&path);
+            }
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    self.fail(path.clone(), &error);
+                } else if self.started {
+                    self.failures.remove(&path);
+                } else {
+                    tracing::warn!(path = %path.display(), "a path of a file source does not exist yet; waiting for it");
+                }
+                self.unlist(&path)?;
+                self.touched.insert(path);
+                return Ok(());
+            }
+        };
+        if self.lost.contains_key(&path) {
+            self.touched.insert(path.clone());
+        }
+        let entry = entry.filter(|(_, kind)| kind.is_file()).map(|(number, _)| number);
+        match self.names.get_mut(&path) {
+            Some(name) if name.id == facts.id => {
+                name.entry = entry.or(name.entry);
+                return Ok(());
+            }
+            Some(_) => {
+                self.unlist(&path)?;
+                self.touched.insert(path.clone());
+            }
+            None => {}
+        }
+        let name = Name {
+            id: facts.id,
+            birth: facts.birth,
+            entry,
+        };
+        if self.known.contains(facts.id) {
+            self.list(path.clone(), name);
+            return self.tell(Message::Named(facts.id, path));
+        }
+        match open(&path) {
+            // The path may have been turned to another file since; the descriptor tells the truth.
+            Ok((file, facts)) => {
+                self.failures.remove(&path);
+                self.list(
+                    path.clone(),
+                    Name {
+                        id: facts.id,
+                        birth: facts.birth,
+                        ..name
+                    },
+                );
+                if self.known.add(facts.id) {
+                    let location = path.clone();
+                    return self.tell(Message::Found(Found {
+                        file,
+                        facts,
+                        path,
+                        location,
+                        listed: true,
+                    }));
+                }
+                self.tell(Message::Named(facts.id, path))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => {
+                self.fail(path, &error);
+                Ok(())
+            }
+        }
+    }
+
+    fn list(&mut self, path: PathBuf, name: Name) {
+        *self.listed.entry(name.id).or_default() += 1;
+        self.names.insert(path, name);
+    }
+
+    fn unlist(&mut self, path: &Path) -> Result<(), Over> {
+        let Some(name) = self.names.remove(path) else {
+            return Ok(());
+        };
+        if self.lost.len() < LOST_MAX {
+            let lost = self.lost.entry(path.to_owned()).or_default();
+            *lost = Lost {
+                files: vec![name.id],
+                birth: name.birth,
+            };
+        }
+        let names = self.listed.entry(name.id).or_default();
+        *names = names.saturating_sub(1);
+        if *names == 0 {
+            self.listed.remove(&name.id);
+            self.tell(Message::Unlisted(name.id))?;
+        }
+        Ok(())
+    }
+
+    /// Looks beside paths that lead elsewhere now for files that were written under them and never seen.
+    fn search_beside(&mut self) -> Result<(), Over> {
+        let mut by_folder: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
+        for path in std::mem::take(&mut self.touched) {
+            let Some(lost) = self.lost.get(&path) else {
+                continue;
+            };
+            let name = self.names.get(&path);
+            let is_as_before = name.is_some_and(|name| lost.files.contains(&name.id));
+            if is_as_before && lost.files.iter().all(|&id| self.known.contains(id)) {
+                self.lost.remove(&path);
+            } else if let Some(folder) = path.parent() {
+                by_folder.entry(folder.to_owned()).or_default().push(path);
+            }
+        }
+        for (folder, touched) in by_folder {
+            for (path, found) in siblings::find(&folder, &touched, &self.lost, &self.paths, &self.known) {
+                if self.known.add(found.facts.id) {
+                    self.tell(Message::Found(Found { path, ..found }))?;
+                }
+            }
+            for path in touched.iter().filter(|path| self.names.contains_key(*path)) {
+                self.lost.remove(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says once for each path and reason what is wrong.
+    fn fail(&mut self, path: PathBuf, error: &io::Error) {
+        let reason = error.to_string();
+        if self.failures.get(&path) != Some(&reason) {
+            FileCounters::add(&self.status.counters.errors, 1);
+            tracing::warn!(path = %path.display(), reason, "cannot read a path of a file source; trying again");
+            self.failures.insert(path, reason);
+        }
+    }
+
+    fn tell(&self, message: Message) -> Result<(), Over> {
+        let mut message = message;
+        loop {
+            match self.out.send_timeout(message, LOOK_EVERY) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Timeout(_)) if self.stop.is_asked() => return Err(Over),
+                Err(SendTimeoutError::Timeout(back)) => message = back,
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Over),
+            }
+        }
+    }
+}
+
+/// What one search came across.
+#[derive(Default)]
+struct Search {
+    names: Vec<(PathBuf, Option<(u64, FileType)>)>,
+    folders: HashSet<PathBuf>,
+    failed: Vec<(PathBuf, io::Error)>,
+    watch: Option<Watcher>,
+    watch_error: Option<(PathBuf, io::Error)>,
+}
+
+impl Visitor for Search {
+    fn name(&mut self, path: PathBuf, entry: Option<(u64, FileType)>) {
+        self.names.push((path, entry));
+    }
+
+    fn folder(&mut self, path: &Path) {
+        if !self.folders.insert(path.to_owned()) {
+            return;
+        }
+        if let Some(Err(error)) = self.watch.as_mut().map(|watch| watch.watch(path))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            self.watch_error = Some((path.to_owned(), error));
+        }
+    }
+
+    fn failed(&mut self, path: &Path, error: &io::Error) {
+        self.failed
+            .push((path.to_owned(), io::Error::new(error.kind(), error.to_string())));
+    }
+}

@@ -1,0 +1,448 @@
+//! The reader thread: which file is read when.
+//!
+//! Owns: [`Reader`], the hot list, the look at idle files, and the end of a file's life.
+//! Promises: files that grow are read in turns of at most [`QUANTUM`]; a file that was renamed or deleted is read to
+//! its end before it is closed; an idle file costs one `fstat` every other second.
+//! Never: sends a line before its stream's identity is stored.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::config::FileConfig;
+use super::content::{self, Content};
+use super::discover::{Known, Message};
+use super::history::History;
+use super::identity::{Facts, Naming};
+use super::lines::End;
+use super::status::{FileCounters, FileState};
+use super::tail::{Reading, Tail, Turn};
+use crate::checkpoint::{Checkpoints, FileId, Record};
+use crate::source::SourceContext;
+use crate::stream::Stream;
+
+/// Bytes that one file is read for before it is the next one's turn.
+const QUANTUM: u64 = 1024 * 1024;
+/// Bytes that a look at a growing file should bring.
+const BYTES_PER_LOOK: u64 = 64 * 1024;
+/// The shortest and the longest time between two looks at a file that grows.
+const WAIT_MIN: Duration = Duration::from_millis(5);
+const WAIT_MAX: Duration = Duration::from_millis(250);
+/// How long the thread sleeps at most before it looks around.
+const SLEEP_MAX: Duration = Duration::from_millis(100);
+/// Messages taken before files are read again.
+const MESSAGES_AT_ONCE: usize = 1024;
+/// How long a renamed file is kept open after it last grew, for writers that have not noticed.
+const RENAMED_KEPT: Duration = Duration::from_secs(60);
+/// How long files wait after their identity could not be stored, or they could not be read.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often records of files that are there are told to be, and old ones are forgotten.
+const HISTORY_EVERY: Duration = Duration::from_secs(3600);
+
+/// The reader thread.
+pub(super) struct Reader {
+    pub(super) config: FileConfig,
+    pub(super) context: SourceContext,
+    pub(super) reading: Reading,
+    pub(super) naming: Naming,
+    pub(super) checkpoints: Arc<Checkpoints>,
+    pub(super) known: Arc<Known>,
+    pub(super) history: History,
+    pub(super) messages: Receiver<Message>,
+    /// Whether no stream of this source was known at the start.
+    pub(super) first_start: bool,
+    pub(super) tails: HashMap<u64, Tail>,
+    pub(super) by_file: HashMap<FileId, u64>,
+    pub(super) by_stream: HashMap<u64, u64>,
+    pub(super) next_number: u64,
+    pub(super) due: BinaryHeap<Reverse<(Instant, u64)>>,
+    /// Streams whose identity is to be stored before their first line leaves.
+    pub(super) unstored: Vec<(u64, Record, Arc<Stream>)>,
+    /// Whether everything that was there at the start has been told.
+    pub(super) searched: bool,
+    pub(super) idle_looked_at: Instant,
+    pub(super) history_looked_at: Instant,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    GoOn,
+    Return,
+}
+
+impl Reader {
+    /// Reads until the stop is asked for, nobody takes batches any more, or, with `once`, everything is read.
+    pub(super) fn run(mut self) {
+        loop {
+            if self.context.stop.is_asked() || self.take_messages() == Next::Return {
+                return;
+            }
+            let now = Instant::now();
+            if self.read_due(now) == Next::Return {
+                return;
+            }
+            self.store_identities();
+            if now.duration_since(self.idle_looked_at) >= self.config.idle_check_every {
+                self.look_at_idle(now);
+            }
+            if now.duration_since(self.history_looked_at) >= HISTORY_EVERY || self.history.is_full() {
+                self.tidy_history(now);
+            }
+            if self.context.once && self.searched && self.tails.is_empty() && self.messages.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Takes what discovery has told, waiting for it until the next file is due.
+    fn take_messages(&mut self) -> Next {
+        let sleep = self.due.peek().map_or(SLEEP_MAX, |Reverse((due, _))| {
+            due.saturating_duration_since(Instant::now()).min(SLEEP_MAX)
+        });
+        let mut message = match self.messages.recv_timeout(sleep) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            // Discovery has ended: with `once` all is told, otherwise the stop was asked for.
+            Err(RecvTimeoutError::Disconnected) => {
+                self.searched = true;
+                if self.context.stop.wait(sleep) {
+                    return Next::Return;
+                }
+                None
+            }
+        };
+        for _ in 0..MESSAGES_AT_ONCE {
+            let Some(told) = message else { break };
+            self.take(told);
+            message = self.messages.try_recv().ok();
+        }
+        if let Some(told) = message {
+            self.take(told);
+        }
+        Next::GoOn
+    }
+
+    fn take(&mut self, message: Message) {
+        let now = Instant::now();
+        match message {
+            Message::Found(found) => self.admit(found, now),
+            Message::Named(id, path) => match self.by_file.get(&id).copied() {
+                Some(number) => {
+                    if let Some(tail) = self.tails.get_mut(&number) {
+                        (tail.location, tail.listed) = (path, true);
+                    }
+                }
+                // The file was closed for good a moment ago, and has a name again.
+                None => self.reopen(path, now),
+            },
+            Message::Unlisted(id) => {
+                if let Some(&number) = self.by_file.get(&id)
+                    && let Some(tail) = self.tails.get_mut(&number)
+                {
+                    tail.listed = false;
+                    self.heat(number, now);
+                }
+            }
+            Message::Searched => self.searched = true,
+        }
+    }
+
+    /// Puts a file on the hot list, due now.
+    pub(super) fn heat(&mut self, number: u64, now: Instant) {
+        if let Some(tail) = self.tails.get_mut(&number)
+            && !tail.hot
+        {
+            (tail.hot, tail.wait) = (true, WAIT_MIN);
+            self.due.push(Reverse((now, number)));
+        }
+    }
+
+    fn read_due(&mut self, now: Instant) -> Next {
+        while let Some(&Reverse((due, number))) = self.due.peek() {
+            if due > now || self.context.stop.is_asked() {
+                break;
+            }
+            self.due.pop();
+            match self.visit(number, Instant::now()) {
+                Visit::Again(wait) => self.due.push(Reverse((Instant::now() + wait, number))),
+                Visit::Rest => self.rest(number),
+                Visit::Close => self.close(number),
+                Visit::Ended => return Next::Return,
+            }
+        }
+        Next::GoOn
+    }
+
+    /// One turn of one file.
+    fn visit(&mut self, number: u64, now: Instant) -> Visit {
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Visit::Close;
+        };
+        if tail.content.is_none() && self.wake(number, now) == Next::Return {
+            return Visit::Close;
+        }
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Visit::Close;
+        };
+        let facts = tail.content.as_ref().map(Content::facts);
+        match facts {
+            Some(Ok(facts)) => tail.note(facts, now),
+            Some(Err(error)) => return self.failed(number, &error, now),
+            None => return Visit::Close,
+        }
+        let end = ending(&self.config, tail, self.context.once, now);
+        let Some(stream) = tail.stream.clone() else {
+            return self.identify(number, end, now);
+        };
+        let begin = tail.position.offset;
+        match tail.read(&self.reading, &stream, QUANTUM, end) {
+            Turn::More => Visit::Again(Duration::ZERO),
+            Turn::AtEnd => {
+                let read = tail.position.offset - begin;
+                self.at_end(number, read, end, now)
+            }
+            Turn::NoMemory => Visit::Again(Duration::ZERO),
+            Turn::Rewritten => {
+                self.rewritten(number, now);
+                Visit::Again(Duration::ZERO)
+            }
+            Turn::Failed(error) => self.failed(number, &error, now),
+            Turn::Ended => Visit::Ended,
+        }
+    }
+
+    /// Everything complete is read: when to look again, or whether this was the last time.
+    pub(super) fn at_end(&mut self, number: u64, read: u64, end: End, now: Instant) -> Visit {
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Visit::Close;
+        };
+        let quiet = now.duration_since(tail.changed_at);
+        let settled = tail.is_exhausted(End::CloseLine);
+        if self.context.once && (settled || end == End::CloseLine) {
+            return Visit::Close;
+        }
+        let kept = if tail.deleted {
+            self.config.rotate_grace
+        } else {
+            RENAMED_KEPT
+        };
+        if !tail.listed && quiet >= kept && end == End::CloseLine {
+            return Visit::Close;
+        }
+        if tail.listed && settled && !tail.deleted && is_idle(&self.config, tail, quiet) {
+            return Visit::Rest;
+        }
+        let since = now.duration_since(tail.looked_at);
+        tail.looked_at = now;
+        tail.wait = match read {
+            0 => (tail.wait * 2).clamp(WAIT_MIN, WAIT_MAX),
+            read => wait_for_bytes(since, read),
+        };
+        Visit::Again(tail.wait)
+    }
+
+    pub(super) fn failed(&mut self, number: u64, error: &std::io::Error, now: Instant) -> Visit {
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Visit::Close;
+        };
+        FileCounters::add(&self.reading.status.counters.errors, 1);
+        tracing::warn!(path = %tail.location.display(), %error, "cannot read a file; trying again");
+        // A handle that a file server has forgotten, or a disk that came back: a new descriptor may work.
+        tail.content = None;
+        FileCounters::add(&self.reading.status.counters.open, 0_u64.wrapping_sub(1));
+        if self.context.once || (!tail.listed && now.duration_since(tail.changed_at) >= RENAMED_KEPT) {
+            return Visit::Close;
+        }
+        Visit::Again(RETRY_AFTER)
+    }
+
+    /// Takes a file off the hot list.
+    fn rest(&mut self, number: u64) {
+        let open = self.reading.status.counters.open.load(Ordering::Relaxed);
+        let limit = self.config.max_open_files as u64;
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return;
+        };
+        tail.hot = false;
+        tail.progress.set_state(if tail.stream.is_some() {
+            FileState::Idle
+        } else {
+            FileState::Waiting
+        });
+        if open > limit {
+            self.sleep(number);
+        }
+    }
+
+    /// Closes the descriptor of an idle file.
+    fn sleep(&mut self, number: u64) {
+        if let Some(tail) = self.tails.get_mut(&number)
+            && tail.content.take().is_some()
+        {
+            FileCounters::add(&self.reading.status.counters.open, 0_u64.wrapping_sub(1));
+        }
+    }
+
+    /// Looks at all files that are not hot, and at how many are open.
+    fn look_at_idle(&mut self, now: Instant) {
+        self.idle_looked_at = now;
+        let mut changed = Vec::new();
+        for (&number, tail) in self.tails.iter().filter(|(_, tail)| !tail.hot) {
+            let facts = match &tail.content {
+                Some(content) => content.facts(),
+                None => std::fs::metadata(&tail.location).map(|metadata| Facts::from(&metadata)),
+            };
+            let same = facts.is_ok_and(|facts| {
+                let unchanged = facts.size == tail.size && facts.modified == tail.modified;
+                facts.id == tail.id && unchanged && facts.links > 0
+            });
+            if !same {
+                changed.push(number);
+            }
+        }
+        for number in changed {
+            self.heat(number, now);
+        }
+        self.limit_open_files();
+    }
+
+    /// Closes idle files until no more are open than allowed, those that were idle for longest first.
+    fn limit_open_files(&mut self) {
+        let open = self.reading.status.counters.open.load(Ordering::Relaxed);
+        let excess =
+            usize::try_from(open.saturating_sub(self.config.max_open_files as u64)).unwrap_or(usize::MAX);
+        if excess == 0 {
+            return;
+        }
+        let idle = self
+            .tails
+            .iter()
+            .filter(|(_, tail)| !tail.hot && tail.content.is_some());
+        let mut idle = idle
+            .map(|(&number, tail)| (tail.changed_at, number))
+            .collect::<Vec<_>>();
+        idle.sort_unstable();
+        for (_, number) in idle.into_iter().take(excess) {
+            self.sleep(number);
+        }
+    }
+
+    /// Opens a file that was closed to save descriptors.
+    fn wake(&mut self, number: u64, now: Instant) -> Next {
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Next::Return;
+        };
+        let opened = content::open(&tail.location);
+        match opened {
+            Ok((file, facts)) if facts.id == tail.id => {
+                tail.content = Some(Content::new(file));
+                tail.note(facts, now);
+                FileCounters::add(&self.reading.status.counters.open, 1);
+                FileCounters::add(&self.reading.status.counters.reopened, 1);
+                self.check_identity(number, now);
+                Next::GoOn
+            }
+            _ => self.chase(number, now),
+        }
+    }
+
+    /// Ends a file's life here. Its record stays, should it come back.
+    pub(super) fn close(&mut self, number: u64) {
+        let Some(tail) = self.tails.remove(&number) else {
+            return;
+        };
+        if tail.content.is_some() {
+            FileCounters::add(&self.reading.status.counters.open, 0_u64.wrapping_sub(1));
+        }
+        if !tail.listed {
+            FileCounters::add(&self.reading.status.counters.rotated, 1);
+        }
+        if let Some(stream) = &tail.stream {
+            self.by_stream.remove(&stream.id());
+            self.remember(&tail, stream.id(), false);
+        }
+        self.by_file.remove(&tail.id);
+        self.known.remove(tail.id);
+        self.reading.status.remove(number);
+    }
+
+    /// Notes in the history and in the checkpoints what is known of a stream now.
+    pub(super) fn remember(&mut self, tail: &Tail, stream: u64, has_file: bool) {
+        let last_seen = crate::time::now();
+        self.history.change(stream, |known| {
+            (known.record.position, known.record.last_seen) = (tail.position, last_seen);
+            (known.record.head, known.record.file) = (tail.head, tail.id);
+            known.has_file = has_file;
+        });
+        if let Some(known) = self.history.get(stream) {
+            let record = known.record.clone();
+            self.checkpoints.update(stream, |stored| {
+                *stored = Record {
+                    position: stored.position,
+                    ..record
+                };
+            });
+        }
+    }
+
+    /// Tells the checkpoints which files are still there, and forgets streams of old.
+    fn tidy_history(&mut self, now: Instant) {
+        self.history_looked_at = now;
+        let seen = crate::time::now();
+        for stream in self.by_stream.keys() {
+            self.history
+                .change(*stream, |known| known.record.last_seen = seen);
+            self.checkpoints.update(*stream, |record| record.last_seen = seen);
+        }
+        for stream in self.history.expire(seen, self.config.checkpoint_ttl) {
+            self.checkpoints.forget(stream);
+        }
+    }
+}
+
+/// What comes after a turn.
+#[derive(Debug)]
+pub(super) enum Visit {
+    Again(Duration),
+    Rest,
+    Close,
+    Ended,
+}
+
+/// What becomes of an incomplete end now.
+fn ending(config: &FileConfig, tail: &Tail, once: bool, now: Instant) -> End {
+    let quiet = now.duration_since(tail.changed_at);
+    let closing = !tail.listed && quiet >= config.rotate_grace;
+    let event_waited = config
+        .multiline
+        .as_ref()
+        .is_some_and(|multiline| quiet >= multiline.flush_after);
+    if once || closing || quiet >= config.partial_flush_after {
+        End::CloseLine
+    } else if event_waited {
+        End::CloseEvent
+    } else {
+        End::Open
+    }
+}
+
+/// Whether a file that has nothing more to read needs no frequent looks.
+fn is_idle(config: &FileConfig, tail: &Tail, quiet: Duration) -> bool {
+    let unchanged_for = crate::time::now().saturating_sub(tail.modified);
+    let idle_after = i64::try_from(config.idle_after.as_nanos()).unwrap_or(i64::MAX);
+    // A file that was found long after its last line need not be watched for long; its times may lie, though.
+    quiet >= config.idle_after || (quiet >= WAIT_MAX && unchanged_for >= idle_after)
+}
+
+/// How long to wait until a file that brought `read` bytes in `since` will have brought enough for a look.
+fn wait_for_bytes(since: Duration, read: u64) -> Duration {
+    let nanos = u128::from(BYTES_PER_LOOK) * since.as_nanos() / u128::from(read);
+    u64::try_from(nanos)
+        .map_or(WAIT_MAX, Duration::from_nanos)
+        .clamp(WAIT_MIN, WAIT_MAX)
+}

@@ -1,0 +1,107 @@
+//! The search beside a path for files that were renamed away from it.
+//!
+//! Owns: [`find`].
+//! Promises: a file that was written under a path and renamed before anyone looked is found, as long as its new name
+//! begins with the old one, as all log rotation has it.
+//! Never: takes a file that was made before the one last seen, or that a glob finds anyway.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::content::open;
+use super::discover::{Found, Known};
+use super::identity::Facts;
+use super::pattern::PathSet;
+use crate::checkpoint::FileId;
+
+/// What a path led to before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lost {
+    /// The files that were read under it.
+    pub(super) files: Vec<FileId>,
+    /// When the newest of them was made, in nanoseconds since 1970-01-01T00:00:00Z; 0 when unknown.
+    pub(super) birth: i64,
+}
+
+/// The files in the folder that were read under one of the paths, or were made after those and carry such a name; in
+/// the order in which they were made, each with the path it was written under.
+pub(super) fn find(
+    folder: &Path,
+    touched: &[PathBuf],
+    lost: &HashMap<PathBuf, Lost>,
+    paths: &PathSet,
+    known: &Known,
+) -> Vec<(PathBuf, Found)> {
+    let by_name = touched
+        .iter()
+        .filter_map(|path| Some((path.file_name()?, (path, lost.get(path)?))));
+    let by_name = by_name.collect::<HashMap<_, _>>();
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let Some((path, lost)) = originals(&name).find_map(|original| by_name.get(original)) else {
+            continue;
+        };
+        let location = entry.path();
+        if paths.matches(&location) {
+            continue;
+        }
+        let Ok(metadata) = entry.metadata() else { continue };
+        let facts = Facts::from(&metadata);
+        let wanted = lost.files.contains(&facts.id) || (lost.birth != 0 && facts.birth > lost.birth);
+        if !metadata.is_file() || !wanted || known.contains(facts.id) {
+            continue;
+        }
+        if let Ok((file, facts)) = open(&location) {
+            let path = (*path).clone();
+            found.push((
+                path.clone(),
+                Found {
+                    file,
+                    facts,
+                    path,
+                    location,
+                    listed: false,
+                },
+            ));
+        }
+    }
+    found.sort_by_key(|(_, found)| found.facts.birth);
+    found
+}
+
+/// The names from which a rotation may have made this one: `access.log` for `access.log.1` or `access.log-20261123`.
+/// Compressed files hold other bytes and are not meant.
+fn originals(name: &OsStr) -> impl Iterator<Item = &OsStr> {
+    let bytes = name.as_bytes();
+    let compressed = [".gz", ".xz", ".bz2", ".zst"]
+        .iter()
+        .any(|suffix| bytes.ends_with(suffix.as_bytes()));
+    let ends = (1..bytes.len()).filter(move |&end| !compressed && matches!(bytes[end], b'.' | b'-' | b'_'));
+    ends.map(|end| OsStr::from_bytes(&bytes[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotated_names_begin_with_the_original() {
+        for (name, rotated) in [
+            ("access.log.1", true),
+            ("access.log-20261123", true),
+            ("access.log", false),
+            ("access.log2", false),
+            ("access.log.1.gz", false),
+            ("error.log.1", false),
+        ] {
+            let found = originals(OsStr::new(name)).any(|original| original == "access.log");
+            assert_eq!(found, rotated, "{name}");
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! One file: where reading stands, and the next piece of it.
+//!
+//! Owns: [`Tail`].
+//! Promises: nothing is read past a line that is incomplete; before any byte is used, the bytes in front of it are
+//! compared with those that stood there before, so a file that was written anew in place is noticed; a line longer
+//! than the limit takes constant memory.
+//! Never: decides when to read, nor what a changed file means.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::buffers::{Buffer, Buffers};
+use super::content::Content;
+use super::encoding::Text;
+use super::identity::{self, Facts, marker_len};
+use super::lines::{End, Framer, Place, is_hole};
+use super::status::{FileCounters, FileSourceStatus, Progress};
+use crate::checkpoint::{FileId, Head};
+use crate::event::{Batch, Event, EventFlags, Span};
+use crate::source::{BatchSender, CHUNK_BYTES, PipelineEnded};
+use crate::stream::{Position, Stream};
+
+/// What all files of a source are read with.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) framer: Framer,
+    pub(super) buffers: Buffers,
+    pub(super) batches: BatchSender,
+    pub(super) status: Arc<FileSourceStatus>,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) id: FileId,
+    /// The path that its lines were written under.
+    pub(super) path: PathBuf,
+    /// The path that leads to it now, as far as known.
+    pub(super) location: PathBuf,
+    /// `None` while the file is closed to save descriptors.
+    pub(super) content: Option<Content>,
+    /// `None` until the identity is stored.
+    pub(super) stream: Option<Arc<Stream>>,
+    pub(super) generation: u32,
+    pub(super) birth: i64,
+    pub(super) head: Head,
+    pub(super) text: Text,
+    /// The beginning of the first line that is not read yet.
+    pub(super) position: Position,
+    /// How far the line at `position` was searched for its end without one, when it is longer than the limit.
+    scanned: u64,
+    /// Bytes to read at once; more than a chunk only for a long line.
+    window: usize,
+    /// What was tried last: the size of the file then, and what was to become of its end.
+    tried: Option<(u64, End)>,
+    pub(super) size: u64,
+    pub(super) modified: i64,
+    /// When it was last seen to have changed.
+    pub(super) changed_at: Instant,
+    /// Whether a path of the source leads to it.
+    pub(super) listed: bool,
+    /// Whether it has no name at all any more.
+    pub(super) deleted: bool,
+    /// Whether it is read often.
+    pub(super) hot: bool,
+    /// The time between the last two looks, and when the last was.
+    pub(super) wait: Duration,
+    pub(super) looked_at: Instant,
+    pub(super) progress: Arc<Progress>,
+}
+
+/// How a turn of reading ended.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// There is more to read.
+    More,
+    /// Everything complete is read.
+    AtEnd,
+    /// The memory budget is used up.
+    NoMemory,
+    /// The file was cut short or written anew.
+    Rewritten,
+    /// The file cannot be read.
+    Failed(io::Error),
+    /// Nobody takes batches any more.
+    Ended,
+}
+
+impl From<io::Error> for Turn {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<PipelineEnded> for Turn {
+    fn from(_: PipelineEnded) -> Self {
+        Self::Ended
+    }
+}
+
+impl Tail {
+    pub(super) fn new(
+        path: PathBuf,
+        location: PathBuf,
+        content: Content,
+        facts: Facts,
+        now: Instant,
+    ) -> Self {
+        let progress = Progress::new(&path);
+        Self {
+            id: facts.id,
+            path,
+            location,
+            content: Some(content),
+            stream: None,
+            generation: 0,
+            birth: facts.birth,
+            head: Head::default(),
+            text: Text::default(),
+            position: Position::default(),
+            scanned: 0,
+            window: CHUNK_BYTES,
+            tried: None,
+            size: facts.size,
+            modified: facts.modified,
+            changed_at: now,
+            listed: true,
+            deleted: facts.links == 0,
+            hot: false,
+            wait: Duration::ZERO,
+            looked_at: now,
+            progress,
+        }
+    }
+
+    /// Begins again at the first byte, as another stream.
+    pub(super) fn begin_again(&mut self, generation: u32) {
+        self.stream = None;
+        self.generation = generation;
+        self.head = Head::default();
+        self.go_to(Position::default());
+        self.progress.set_stream(None);
+    }
+
+    /// Goes on at this position.
+    pub(super) fn go_to(&mut self, position: Position) {
+        self.position = position;
+        self.scanned = 0;
+        self.window = CHUNK_BYTES;
+        self.tried = None;
+    }
+
+    /// Takes note of what the kernel tells now.
+    pub(super) fn note(&mut self, facts: Facts, now: Instant) {
+        if facts.size != self.size || facts.modified != self.modified {
+            self.changed_at = now;
+        }
+        self.size = facts.size;
+        self.modified = facts.modified;
+        self.deleted = facts.links == 0;
+        self.progress.set(self.size, self.position.offset);
+    }
+
+    /// Bytes that are not read, or not complete.
+    pub(super) fn unread(&self) -> u64 {
+        self.size.saturating_sub(self.position.offset)
+    }
+
+    /// Whether there is nothing to be had by reading now with this end.
+    pub(super) fn is_exhausted(&self, end: End) -> bool {
+        self.unread() == 0 || self.tried == Some((self.size, end))
+    }
+
+    /// The first bytes of the file.
+    pub(super) fn first_bytes(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; identity::HEAD_BYTES];
+        let len = match &mut self.content {
+            Some(content) => content.read_at(0, &mut bytes)?,
+            None => 0,
+        };
+        bytes.truncate(len);
+        Ok(bytes)
+    }
+
+    /// The marker of a place in the file as it is now; `None` when the file does not reach it.
+    pub(super) fn marker_at(&mut self, offset: u64) -> io::Result<Option<u64>> {
+        let len = marker_len(offset);
+        let mut bytes = [0; identity::MARKER_BYTES];
+        let Some(content) = &mut self.content else {
+            return Ok(None);
+        };
+        let read = content.read_at(offset - len as u64, &mut bytes[..len])?;
+        Ok((read == len).then(|| identity::marker(&bytes[..len])))
+    }
+
+    /// Reads and sends up to about `quantum` bytes. `end` applies to the end of the file.
+    pub(super) fn read(&mut self, reading: &Reading, stream: &Arc<Stream>, quantum: u64, end: End) -> Turn {
+        let begin = self.position.offset.max(self.scanned);
+        while self.position.offset.max(self.scanned) - begin < quantum {
+            if self.size < self.position.offset.max(self.scanned) {
+                return Turn::Rewritten;
+            }
+            if self.is_exhausted(end) {
+                return Turn::AtEnd;
+            }
+            let step = if self.scanned > self.position.offset {
+                self.scan_long_line(reading, stream, end)
+            } else {
+                self.read_chunk(reading, stream, end)
+            };
+            match step {
+                Ok(()) => self.progress.set(self.size, self.position.offset),
+                Err(turn) => return turn,
+            }
+        }
+        Turn::More
+    }
+
+    /// Reads the next chunk, and sends what is complete in it.
+    fn read_chunk(&mut self, reading: &Reading, stream: &Arc<Stream>, end: End) -> Result<(), Turn> {
+        let before = marker_len(self.position.offset);
+        let unread = usize::try_from(self.unread()).unwrap_or(usize::MAX);
+        let len = unread.min(self.window - identity::MARKER_BYTES);
+        let (buffer, filled) = self.fill(reading, before + len)?;
+        let whole = self.position.offset + (filled - before) as u64 >= self.size;
+        let end_here = if whole { end } else { End::Open };
+        let taken = self.frame(reading, &buffer.bytes[before..filled], end_here);
+        if taken.consumed > 0 {
+            self.window = CHUNK_BYTES;
+            let marker = identity::marker(&buffer.bytes[..before + taken.consumed]);
+            let offset = self.position.offset + taken.consumed as u64;
+            return self.send(
+                reading,
+                stream,
+                buffer,
+                before,
+                taken,
+                Position { offset, marker },
+            );
+        }
+        if whole {
+            self.tried = Some((self.size, end));
+        } else {
+            self.widen(reading, &buffer.bytes[before..filled]);
+        }
+        buffer.give_back();
+        Ok(())
+    }
+
+    /// Fills a buffer with the bytes from just before the position on, and makes sure that those are still the same.
+    fn fill(&mut self, reading: &Reading, len: usize) -> Result<(Buffer, usize), Turn> {
+        let mut buffer = reading.buffers.take(len).ok_or(Turn::NoMemory)?;
+        let before = marker_len(self.position.offset);
+        let Some(content) = &mut self.content else {
+            return Err(Turn::AtEnd);
+        };
+        let filled = content.read_at(self.position.offset - before as u64, &mut buffer.bytes[..len])?;
+        let same = before == 0
+            || (filled >= before && identity::marker(&buffer.bytes[..before]) == self.position.marker);
+        if same && (filled > before || len == before) {
+            Ok((buffer, filled))
+        } else {
+            buffer.give_back();
+            Err(Turn::Rewritten)
+        }
+    }
+
+    /// A whole window holds no complete event: a hole is passed over, a long line gets a larger window, and one longer
+    /// than the limit is searched for its end.
+    fn widen(&mut self, reading: &Reading, chunk: &[u8]) {
+        let limit = reading.framer.event_bytes_max() + 2 * self.text.unit() + identity::MARKER_BYTES;
+        if is_hole(chunk) {
+            self.position.offset += chunk.len() as u64;
+            self.position.marker = identity::marker(chunk);
+        } else if self.window < limit {
+            self.window = (self.window * 2).min(limit);
+        } else {
+            let unit = self.text.unit();
+            self.scanned = self.position.offset + (chunk.len() / unit * unit) as u64;
+        }
+    }
+
+    fn frame(&self, reading: &Reading, chunk: &[u8], end: End) -> Taken {
+        let place = Place {
+            offset: self.position.offset,
+            read_at: crate::time::now(),
+        };
+        let mut taken = Taken {
+            read_at: place.read_at,
+            ..Taken::default()
+        };
+        let framer = &reading.framer;
+        if self.text == Text::Utf8 && framer.multiline.is_none() {
+            taken.events.reserve(chunk.len() / 128);
+            taken.consumed = framer.frame_lines(chunk, place, end, &mut taken.events);
+            return taken;
+        }
+        // A window at its limit gets no larger: the lines that are there are the event.
+        let at_limit = self.window > CHUNK_BYTES && self.window >= framer.event_bytes_max();
+        let end = if end == End::Open && at_limit {
+            End::CloseEvent
+        } else {
+            end
+        };
+        taken.consumed = framer.frame(
+            self.text,
+            chunk,
+            place,
+            end,
+            &mut taken.decoded,
+            &mut taken.events,
+        );
+        taken
+    }
+
+    /// Searches on for the end of a line that is longer than the limit.
+    fn scan_long_line(&mut self, reading: &Reading, stream: &Arc<Stream>, end: End) -> Result<(), Turn> {
+        let buffer = reading.buffers.take(CHUNK_BYTES);
+        let mut buffer = buffer.ok_or(Turn::NoMemory)?;
+        let Some(content) = &mut self.content else {
+            return Err(Turn::AtEnd);
+        };
+        let filled = content.read_at(self.scanned, &mut buffer.bytes[..CHUNK_BYTES])?;
+        let unit = self.text.unit();
+        let found = self.text.find_line_feed(&buffer.bytes[..filled]);
+        buffer.give_back();
+        if let Some(place) = found {
+            return self.send_long_line(reading, stream, self.scanned + (place + unit) as u64);
+        }
+        self.scanned += (filled / unit * unit) as u64;
+        if filled < CHUNK_BYTES {
+            if end == End::CloseLine {
+                return self.send_long_line(reading, stream, self.scanned);
+            }
+            self.tried = Some((self.size, end));
+        }
+        Ok(())
+    }
+
+    /// Sends the beginning of a line that is longer than the limit, and goes on at `next`, after its end.
+    fn send_long_line(&mut self, reading: &Reading, stream: &Arc<Stream>, next: u64) -> Result<(), Turn> {
+        let before = marker_len(self.position.offset);
+        let unit = self.text.unit();
+        let max = reading.framer.max_line_bytes / unit * unit;
+        let marker = self.marker_at(next)?.ok_or(Turn::Rewritten)?;
+        let (buffer, filled) = self.fill(reading, before + max)?;
+        let mut taken = Taken {
+            read_at: crate::time::now(),
+            ..Taken::default()
+        };
+        let mut len = filled - before;
+        if self.text != Text::Utf8 {
+            self.text
+                .decode(&buffer.bytes[before..filled], &mut taken.decoded);
+            len = taken.decoded.len();
+        }
+        let line = Span {
+            start: 0,
+            len: u32::try_from(len).unwrap_or(u32::MAX),
+        };
+        taken.events.push(Batch::line(
+            line,
+            self.position.offset,
+            taken.read_at,
+            EventFlags::CUT,
+        ));
+        taken.consumed = filled - before;
+        self.send(
+            reading,
+            stream,
+            buffer,
+            before,
+            taken,
+            Position { offset: next, marker },
+        )
+    }
+
+    /// Sends what was taken out of the buffer, and moves the position to `next`.
+    fn send(
+        &mut self,
+        reading: &Reading,
+        stream: &Arc<Stream>,
+        buffer: Buffer,
+        before: usize,
+        taken: Taken,
+        next: Position,
+    ) -> Result<(), Turn> {
+        let bytes = next.offset - self.position.offset;
+        self.go_to(next);
+        if taken.events.is_empty() {
+            buffer.give_back();
+            return Ok(());
+        }
+        let cut = taken
+            .events
+            .iter()
+            .filter(|event| event.flags.contains(EventFlags::CUT))
+            .count();
+        if cut > 0 {
+            FileCounters::add(&reading.status.counters.cut_lines, cut as u64);
+        }
+        let ack = stream.begin(next, taken.events.len() as u64, bytes);
+        let chunk = if self.text == Text::Utf8 {
+            buffer.share(before, before + taken.consumed)
+        } else {
+            buffer.replace(taken.decoded)
+        };
+        let batch = Batch::new(chunk, taken.events, Arc::clone(stream), taken.read_at, ack);
+        Ok(reading.batches.send(batch)?)
+    }
+}
+
+/// What a chunk gave.
+#[derive(Debug, Default)]
+struct Taken {
+    consumed: usize,
+    events: Vec<Event>,
+    /// The text, when it is not the chunk itself.
+    decoded: Vec<u8>,
+    read_at: i64,
+}

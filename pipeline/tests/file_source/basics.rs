@@ -1,0 +1,73 @@
+//! Plain reading: lines, positions, restarts.
+
+use std::time::Duration;
+
+use crate::lab::{Acks, Lab, texts};
+
+#[test]
+fn lines_come_in_order_with_their_offsets() {
+    let lab = Lab::new(&["a.log"]);
+    lab.write("a.log", "one\ntwo\r\n\nfour\n");
+    let lines = lab.once();
+    assert_eq!(texts(&lines), ["one", "two", "", "four"]);
+    assert_eq!(
+        lines.iter().map(|line| line.offset).collect::<Vec<_>>(),
+        [0, 4, 9, 10]
+    );
+}
+
+#[test]
+fn a_growing_file_is_followed() {
+    let lab = Lab::new(&["*.log"]);
+    lab.write("a.log", "one\n");
+    let run = lab.run(Acks::AtOnce);
+    run.expect(&["one"]);
+    lab.append("a.log", "two\n");
+    run.expect(&["one", "two"]);
+    run.finish();
+}
+
+#[test]
+fn a_restart_goes_on_where_the_last_run_was() {
+    let lab = Lab::new(&["a.log"]);
+    lab.write("a.log", "one\ntwo\n");
+    assert_eq!(lab.once().len(), 2);
+    lab.append("a.log", "three\n");
+    assert_eq!(texts(&lab.once()), ["three"]);
+    assert!(lab.once().is_empty());
+}
+
+#[test]
+fn what_is_not_acknowledged_is_read_again_with_the_same_ids() {
+    let lab = Lab::new(&["a.log"]);
+    lab.write("a.log", "one\ntwo\n");
+    let run = lab.run(Acks::Never);
+    run.expect(&["one", "two"]);
+    let first = run.finish();
+    assert_eq!(lab.once(), first);
+}
+
+#[test]
+fn a_kill_between_ack_and_checkpoint_repeats_the_same_ids() {
+    let lab = Lab::new(&["a.log"]);
+    lab.write("a.log", "one\n");
+    let run = lab.run(Acks::AtOnce);
+    run.expect(&["one"]);
+    run.checkpoints.flush().unwrap();
+    lab.append("a.log", "two\n");
+    run.expect(&["one", "two"]);
+    let first = run.kill();
+    assert_eq!(lab.once(), first[first.len() - 1..].to_vec());
+}
+
+#[test]
+fn a_new_file_is_read_within_a_second() {
+    let lab = Lab::new(&["*.log"]);
+    let run = lab.run(Acks::AtOnce);
+    run.until("the first search", |_| true);
+    let begin = std::time::Instant::now();
+    lab.write("new.log", "one\n");
+    run.expect(&["one"]);
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    run.finish();
+}
