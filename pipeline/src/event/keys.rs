@@ -76,6 +76,9 @@ pub struct KeyTable {
     keys: Arc<Keys>,
     entries: Vec<Arc<Entry>>,
     numbers: HashMap<Box<[u8]>, KeyId, RandomState>,
+    /// For each key, the one that was asked for after it last time: lines of one log have their keys in one order.
+    followers: Vec<KeyId>,
+    last: KeyId,
     full: bool,
 }
 
@@ -83,7 +86,9 @@ impl KeyTable {
     /// A copy of the table as it stands.
     #[must_use]
     pub fn new(keys: Arc<Keys>) -> Self {
-        let mut table = Self { keys, entries: Vec::new(), numbers: HashMap::default(), full: false };
+        let first = KeyId(0);
+        let (entries, numbers, followers) = (Vec::new(), HashMap::default(), Vec::new());
+        let mut table = Self { keys, entries, numbers, followers, last: first, full: false };
         table.entries = table.keys.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
         table.index_from(0);
         table
@@ -92,10 +97,18 @@ impl KeyTable {
     /// The number of `name`, given now if need be; `None` when it is too long or the table is full.
     #[inline]
     pub fn intern(&mut self, name: &[u8]) -> Option<KeyId> {
-        if let Some(&id) = self.numbers.get(name) {
-            return Some(id);
+        let follower = self.followers[usize::from(self.last.0)];
+        if *self.entries[usize::from(follower.0)].name == *name {
+            self.last = follower;
+            return Some(follower);
         }
-        self.intern_slowly(name)
+        let id = match self.numbers.get(name) {
+            Some(&id) => id,
+            None => self.intern_slowly(name)?,
+        };
+        self.followers[usize::from(self.last.0)] = id;
+        self.last = id;
+        Some(id)
     }
 
     /// Whether the copy has this key; a key that it lacks came from another worker.
@@ -145,6 +158,7 @@ impl KeyTable {
                 self.numbers.insert(entry.name.clone(), KeyId(number));
             }
         }
+        self.followers.resize(self.entries.len(), KeyId(0));
     }
 }
 
