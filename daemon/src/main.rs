@@ -1,1 +1,36 @@
-fn main() {}
+//! The logweir daemon: command line, config, wiring, signals, admin interface.
+//!
+//! Owns: the process.
+//! Promises: prints an error as one chain a person can read and ends with a documented exit code.
+//! Never: holds logic that a library crate could hold.
+
+mod admin;
+mod cli;
+mod config;
+mod exit;
+mod logging;
+mod progress;
+mod signals;
+mod topology;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::exit::Exit;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.execute() {
+        Ok(exit) => exit.into(),
+        Err(error) if cli::is_closed_pipe(&error) => Exit::Success.into(),
+        Err(error) => {
+            cli::complain(&error);
+            Exit::Failed.into()
+        }
+    }
+}

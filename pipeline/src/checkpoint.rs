@@ -86,10 +86,7 @@ impl Checkpoints {
             warned_at: None,
             last_error: None,
         };
-        let checkpoints = Arc::new(Self {
-            entries: Mutex::default(),
-            writer: Mutex::new(writer),
-        });
+        let checkpoints = Arc::new(Self { entries: Mutex::default(), writer: Mutex::new(writer) });
         // A failure is said aloud by the attempt and met again by whoever asks for records.
         drop(checkpoints.writer().ensure_open(&checkpoints));
         checkpoints
@@ -107,10 +104,7 @@ impl Checkpoints {
         drop(writer);
         let entries = self.entries();
         let records = entries.by_stream.values().map(|entry| &entry.record);
-        Ok(records
-            .filter(|record| record.source == source)
-            .cloned()
-            .collect())
+        Ok(records.filter(|record| record.source == source).cloned().collect())
     }
 
     /// Stores the records of new streams and follows their positions from now on. All or none are taken.
@@ -124,14 +118,7 @@ impl Checkpoints {
         let mut entries = self.entries();
         for (record, stream) in streams {
             entries.forgotten.remove(&record.stream);
-            entries.by_stream.insert(
-                record.stream,
-                Entry {
-                    record,
-                    dirty: false,
-                    stream: Some(stream),
-                },
-            );
+            entries.by_stream.insert(record.stream, Entry { record, dirty: false, stream: Some(stream) });
         }
         Ok(())
     }
@@ -212,11 +199,7 @@ impl Entries {
                 written.push(entry.record.clone());
             }
         }
-        Changes {
-            replace_all,
-            written,
-            forgotten: self.forgotten.drain().collect(),
-        }
+        Changes { replace_all, written, forgotten: self.forgotten.drain().collect() }
     }
 }
 
@@ -235,16 +218,9 @@ impl Writer {
             Ok(records) if self.loaded => drop(records),
             Ok(records) => {
                 self.loaded = true;
-                let entries = records.into_iter().map(|record| {
-                    (
-                        record.stream,
-                        Entry {
-                            record,
-                            dirty: false,
-                            stream: None,
-                        },
-                    )
-                });
+                let entries = records
+                    .into_iter()
+                    .map(|record| (record.stream, Entry { record, dirty: false, stream: None }));
                 checkpoints.entries().by_stream.extend(entries);
             }
             Err(error) => return Err(self.failed(error)),
@@ -278,10 +254,7 @@ impl Writer {
         self.retry_at = Some(now + self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         self.last_error = Some(error.clone());
-        if self
-            .warned_at
-            .is_none_or(|at| now.duration_since(at) >= WARN_EVERY)
-        {
+        if self.warned_at.is_none_or(|at| now.duration_since(at) >= WARN_EVERY) {
             self.warned_at = Some(now);
             tracing::warn!(%error, "checkpoints cannot be written; trying again");
         }

@@ -53,11 +53,7 @@ impl Installation {
         std::fs::create_dir_all(data_dir).map_err(|source| io_error(data_dir, source))?;
         let lock = take_lock(data_dir)?;
         let id = read_or_make_id(&data_dir.join(ID_FILE))?;
-        Ok(Self {
-            data_dir: data_dir.to_owned(),
-            id,
-            _lock: lock,
-        })
+        Ok(Self { data_dir: data_dir.to_owned(), id, _lock: lock })
     }
 
     /// The directory.
@@ -74,44 +70,27 @@ impl Installation {
 }
 
 fn io_error(path: &Path, source: io::Error) -> InstallationError {
-    InstallationError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    InstallationError::Io { path: path.to_owned(), source }
 }
 
 fn take_lock(data_dir: &Path) -> Result<File, InstallationError> {
     let path = data_dir.join(LOCK_FILE);
     let failed = |source| io_error(&path, source);
     let mut options = OpenOptions::new();
-    let mut lock = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(failed)?;
+    let mut lock = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             lock.read_to_string(&mut holder).map_err(failed)?;
-            let holder = if holder.trim().is_empty() {
-                "unknown".to_owned()
-            } else {
-                holder.trim().to_owned()
-            };
-            return Err(InstallationError::InUse {
-                data_dir: data_dir.to_owned(),
-                holder,
-            });
+            let holder =
+                if holder.trim().is_empty() { "unknown".to_owned() } else { holder.trim().to_owned() };
+            return Err(InstallationError::InUse { data_dir: data_dir.to_owned(), holder });
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
     // The process id is a courtesy to whoever is refused; a full disk must not stop the owner.
-    let written = lock
-        .set_len(0)
-        .and_then(|()| writeln!(lock, "{}", std::process::id()));
+    let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
     if let Err(error) = written {
         tracing::warn!(path = %path.display(), %error, "cannot write the process id into the lock file");
     }

@@ -66,12 +66,7 @@ impl Record {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
-        for number in [
-            self.file.device,
-            self.file.inode,
-            self.position.offset,
-            self.position.marker,
-        ] {
+        for number in [self.file.device, self.file.inode, self.position.offset, self.position.marker] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         bytes.extend_from_slice(&self.birth.to_le_bytes());
@@ -96,39 +91,18 @@ impl Record {
             return Err(DecodeError);
         }
         let mut fields = Fields(bytes);
-        let file = FileId {
-            device: fields.u64()?,
-            inode: fields.u64()?,
-        };
-        let position = Position {
-            offset: fields.u64()?,
-            marker: fields.u64()?,
-        };
-        let (birth, last_seen) = (
-            i64::from_le_bytes(fields.take()?),
-            i64::from_le_bytes(fields.take()?),
-        );
+        let file = FileId { device: fields.u64()?, inode: fields.u64()? };
+        let position = Position { offset: fields.u64()?, marker: fields.u64()? };
+        let (birth, last_seen) = (i64::from_le_bytes(fields.take()?), i64::from_le_bytes(fields.take()?));
         let generation = u32::from_le_bytes(fields.take()?);
-        let head = Head {
-            len: u32::from_le_bytes(fields.take()?),
-            hash: u128::from_le_bytes(fields.take()?),
-        };
+        let head =
+            Head { len: u32::from_le_bytes(fields.take()?), hash: u128::from_le_bytes(fields.take()?) };
         let source = String::from_utf8(fields.text()?).map_err(|_| DecodeError)?;
         let path = PathBuf::from(OsString::from_vec(fields.text()?));
         if !fields.0.is_empty() {
             return Err(DecodeError);
         }
-        Ok(Self {
-            stream,
-            source,
-            file,
-            birth,
-            generation,
-            head,
-            path,
-            position,
-            last_seen,
-        })
+        Ok(Self { stream, source, file, birth, generation, head, path, position, last_seen })
     }
 }
 
@@ -165,15 +139,9 @@ mod tests {
             file: FileId { device: 1, inode: 2 },
             birth: -3,
             generation: 4,
-            head: Head {
-                len: 5,
-                hash: u128::MAX - 6,
-            },
+            head: Head { len: 5, hash: u128::MAX - 6 },
             path: PathBuf::from(OsString::from_vec(b"/var/log/\xff.log".to_vec())),
-            position: Position {
-                offset: 8,
-                marker: u64::MAX - 9,
-            },
+            position: Position { offset: 8, marker: u64::MAX - 9 },
             last_seen: 10,
         }
     }

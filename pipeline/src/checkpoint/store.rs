@@ -82,19 +82,13 @@ impl Store {
     }
 
     fn failed(&self, source: redb::Error) -> CheckpointError {
-        CheckpointError {
-            path: self.path.clone(),
-            source: Arc::new(source),
-        }
+        CheckpointError { path: self.path.clone(), source: Arc::new(source) }
     }
 }
 
 fn open_and_read(path: &Path) -> Result<(Database, Vec<Record>), redb::Error> {
     let mut builder = Database::builder();
-    let database = builder
-        .set_cache_size(CACHE_BYTES)
-        .set_check_integrity_on_open(true)
-        .create(path)?;
+    let database = builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).create(path)?;
     let transaction = database.begin_write()?;
     let mut records = Vec::new();
     {
@@ -133,10 +127,7 @@ fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
 fn is_damage(error: &redb::Error) -> bool {
     match error {
         redb::Error::Io(error) => {
-            matches!(
-                error.kind(),
-                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-            )
+            matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
         }
         redb::Error::Corrupted(_)
         | redb::Error::UpgradeRequired(_)

@@ -10,8 +10,10 @@ mod admit;
 mod buffers;
 mod config;
 mod content;
+mod copies;
 mod discover;
 mod encoding;
+mod gzip;
 mod history;
 mod identity;
 pub(super) mod lines;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
+use rustix::process::{Resource, getrlimit};
 
 pub use config::{Encoding, FileConfig, Multiline, ReadFrom};
 pub use pattern::PatternError;
@@ -83,13 +86,7 @@ impl FileSource {
     ) -> Result<Self, FileSourceError> {
         let paths = Arc::new(PathSet::new(&config.paths, &config.exclude)?);
         let status = Arc::default();
-        Ok(Self {
-            config,
-            paths,
-            checkpoints,
-            installation: installation.id(),
-            status,
-        })
+        Ok(Self { config, paths, checkpoints, installation: installation.id(), status })
     }
 
     /// What the source tells about itself, also while it runs.
@@ -127,22 +124,19 @@ impl FileSource {
         let once = context.once;
         let thread = std::thread::Builder::new().name(format!("discover {name}"));
         let discovery = thread.spawn(move || discovery.run(once))?;
-        let framer = Framer {
-            max_line_bytes: self.config.max_line_bytes,
-            multiline: self.config.multiline.clone(),
-        };
+        let framer =
+            Framer { max_line_bytes: self.config.max_line_bytes, multiline: self.config.multiline.clone() };
         let reading = Reading {
             framer,
             buffers: Buffers::new(&context.memory),
             batches: context.batches.clone(),
             status: self.status,
         };
+        let mut config = self.config;
+        config.max_open_files = config.max_open_files.min(open_files_allowed());
         let reader = Reader {
-            naming: Naming {
-                installation: self.installation,
-                source: name,
-            },
-            config: self.config,
+            naming: Naming { installation: self.installation, source: name },
+            config,
             context,
             reading,
             checkpoints: self.checkpoints,
@@ -156,6 +150,7 @@ impl FileSource {
             next_number: 0,
             due: BinaryHeap::new(),
             unstored: Vec::new(),
+            decompressing: None,
             searched: false,
             idle_looked_at: Instant::now(),
             history_looked_at: Instant::now(),
@@ -166,4 +161,11 @@ impl FileSource {
         }
         Ok(())
     }
+}
+
+/// Files that this process may keep open for reading: half of what the system allows it, the rest is for sockets and
+/// for files that are about to be closed.
+fn open_files_allowed() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit / 2).unwrap_or(usize::MAX)
 }

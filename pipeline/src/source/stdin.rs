@@ -70,43 +70,22 @@ impl<'a> Lines<'a> {
         let mut id = [0; 8];
         std::fs::File::open("/dev/urandom")?.read_exact(&mut id)?;
         let start = Position::default();
-        let stream = Stream::new(
-            u64::from_be_bytes(id),
-            Arc::clone(&context.meta),
-            ConstantSet::default(),
-            start,
-        );
+        let stream =
+            Stream::new(u64::from_be_bytes(id), Arc::clone(&context.meta), ConstantSet::default(), start);
         let pool = BufferPool::new(4);
         let buffer = pool.take(CHUNK_BYTES);
-        let framer = Framer {
-            max_line_bytes: LINE_BYTES_MAX,
-            multiline: None,
-        };
-        Ok(Self {
-            context,
-            framer,
-            pool,
-            stream,
-            buffer,
-            filled: 0,
-            offset: 0,
-            cutting: false,
-        })
+        let framer = Framer { max_line_bytes: LINE_BYTES_MAX, multiline: None };
+        Ok(Self { context, framer, pool, stream, buffer, filled: 0, offset: 0, cutting: false })
     }
 
     /// Sends what is complete and keeps the rest. Says whether anyone takes it.
     fn send(&mut self, end: End, held: Held) -> bool {
         self.pass_over_cut_line();
-        let place = Place {
-            offset: self.offset,
-            read_at: crate::time::now(),
-        };
+        let place = Place { offset: self.offset, read_at: crate::time::now() };
         let mut events = Vec::new();
         let full = self.filled > LINE_BYTES_MAX;
         let end = if full { End::CloseLine } else { end };
-        let consumed = self
-            .framer
-            .frame_lines(&self.buffer[..self.filled], place, end, &mut events);
+        let consumed = self.framer.frame_lines(&self.buffer[..self.filled], place, end, &mut events);
         self.cutting = full && consumed == self.filled && !self.buffer[..consumed].ends_with(b"\n");
         if consumed == 0 {
             if self.filled == self.buffer.len() {
@@ -123,10 +102,7 @@ impl<'a> Lines<'a> {
         if events.is_empty() {
             return true;
         }
-        let position = Position {
-            offset: self.offset,
-            marker: 0,
-        };
+        let position = Position { offset: self.offset, marker: 0 };
         let ack = self.stream.begin(position, events.len() as u64, consumed as u64);
         let chunk = self.pool.share(chunk, consumed, Some(held));
         let batch = Batch::new(chunk, events, Arc::clone(&self.stream), place.read_at, ack);

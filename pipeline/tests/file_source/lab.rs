@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -76,10 +76,7 @@ impl Lab {
         let dir = tempfile::tempdir().unwrap();
         let logs = dir.path().join("logs");
         std::fs::create_dir(&logs).unwrap();
-        let paths = globs
-            .iter()
-            .map(|glob| logs.join(glob).to_str().unwrap().to_owned())
-            .collect();
+        let paths = globs.iter().map(|glob| logs.join(glob).to_str().unwrap().to_owned()).collect();
         let config = FileConfig {
             paths,
             partial_flush_after: Duration::from_millis(400),
@@ -89,12 +86,7 @@ impl Lab {
             ..FileConfig::default()
         };
         let data = dir.path().join("data");
-        Self {
-            dir,
-            data,
-            config,
-            memory: 64 * 1024 * 1024,
-        }
+        Self { dir, data, config, memory: 64 * 1024 * 1024 }
     }
 
     /// A path in the folder.
@@ -109,11 +101,7 @@ impl Lab {
 
     /// Appends to a file.
     pub(crate) fn append(&self, name: &str, content: impl AsRef<[u8]>) {
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(self.path(name))
-            .unwrap();
+        let mut file = OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap();
         file.write_all(content.as_ref()).unwrap();
     }
 
@@ -131,20 +119,11 @@ impl Lab {
 
     /// Cuts a file short.
     pub(crate) fn truncate(&self, name: &str, len: u64) {
-        OpenOptions::new()
-            .write(true)
-            .open(self.path(name))
-            .unwrap()
-            .set_len(len)
-            .unwrap();
+        OpenOptions::new().write(true).open(self.path(name)).unwrap().set_len(len).unwrap();
     }
 
     pub(crate) fn open_append(&self, name: &str) -> File {
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(self.path(name))
-            .unwrap()
+        OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap()
     }
 
     /// Starts the source.
@@ -169,7 +148,7 @@ impl Lab {
                 index: 0,
                 name: "logs".to_owned(),
                 formats: Vec::new(),
-                constants: Constants::new(&ConstantSet::default(), None, "default"),
+                constants: Constants::new(ConstantSet::default(), None, "default"),
                 utc_offset: 0,
                 keep_original: false,
                 ledger: Arc::clone(&ledger),
@@ -197,18 +176,7 @@ impl Lab {
         });
         let source = std::thread::spawn(move || source.run(context).unwrap());
         let _installation = installation;
-        Run {
-            stop,
-            status,
-            checkpoints,
-            ledger,
-            memory,
-            once,
-            received,
-            source,
-            worker,
-            _installation,
-        }
+        Run { stop, status, checkpoints, ledger, memory, once, received, source, worker, _installation }
     }
 }
 
@@ -238,11 +206,7 @@ impl Run {
 
     /// The texts of all lines so far.
     pub(crate) fn texts(&self) -> Vec<String> {
-        self.received
-            .locked()
-            .iter()
-            .map(|line| line.text.clone())
-            .collect()
+        self.received.locked().iter().map(|line| line.text.clone()).collect()
     }
 
     /// Waits until exactly these lines have come, in any order.
@@ -257,12 +221,12 @@ impl Run {
         };
         let lines = self.received.locked();
         let enough = |lines: &mut Vec<Line>| lines.len() < expected.len();
-        let (lines, _) = self
-            .received
-            .more
-            .wait_timeout_while(lines, DEADLINE, enough)
-            .unwrap();
-        assert_eq!(sorted(&lines), expected);
+        let (lines, _) = self.received.more.wait_timeout_while(lines, DEADLINE, enough).unwrap();
+        let found = sorted(&lines);
+        let missing = expected.iter().filter(|line| !found.contains(line)).take(5).collect::<Vec<_>>();
+        let surplus = found.iter().filter(|line| !expected.contains(line)).take(5).collect::<Vec<_>>();
+        let counts = (found.len(), expected.len());
+        assert!(found == expected, "{counts:?} lines, missing: {missing:?}, surplus: {surplus:?}");
     }
 
     /// Waits until so many lines have come.
@@ -270,11 +234,7 @@ impl Run {
     pub(crate) fn expect_count(&self, count: usize) {
         let lines = self.received.locked();
         let enough = |lines: &mut Vec<Line>| lines.len() < count;
-        let (lines, _) = self
-            .received
-            .more
-            .wait_timeout_while(lines, DEADLINE, enough)
-            .unwrap();
+        let (lines, _) = self.received.more.wait_timeout_while(lines, DEADLINE, enough).unwrap();
         assert_eq!(lines.len(), count);
     }
 
@@ -283,11 +243,8 @@ impl Run {
     pub(crate) fn expect_silence(&self, time: Duration) {
         let lines = self.received.locked();
         let count = lines.len();
-        let (lines, timeout) = self
-            .received
-            .more
-            .wait_timeout_while(lines, time, |lines| lines.len() == count)
-            .unwrap();
+        let (lines, timeout) =
+            self.received.more.wait_timeout_while(lines, time, |lines| lines.len() == count).unwrap();
         assert!(timeout.timed_out(), "unexpected lines: {:?}", &lines[count..]);
     }
 
@@ -297,10 +254,7 @@ impl Run {
         let deadline = Instant::now() + DEADLINE;
         while !condition(self) {
             assert!(Instant::now() < deadline, "not in time: {what}");
-            assert!(
-                !self.stop.wait(Duration::from_millis(5)),
-                "stopped while waiting: {what}"
-            );
+            assert!(!self.stop.wait(Duration::from_millis(5)), "stopped while waiting: {what}");
         }
     }
 
@@ -326,8 +280,7 @@ impl Run {
         self.source.join().unwrap();
         drop(self.worker.join().unwrap());
         assert!(self.ledger.counts().adds_up());
-        let lines = self.received.locked().clone();
-        lines
+        self.received.locked().clone()
     }
 }
 
@@ -346,7 +299,9 @@ pub(crate) fn texts(lines: &[Line]) -> Vec<&str> {
     lines.iter().map(|line| line.text.as_str()).collect()
 }
 
-/// A path as text.
-pub(crate) fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
+impl Lab {
+    /// Makes a file of this size that is one hole.
+    pub(crate) fn truncate_to_new(&self, name: &str, len: u64) {
+        File::create(self.path(name)).unwrap().set_len(len).unwrap();
+    }
 }

@@ -1,5 +1,11 @@
 //! The file source on a real file system: one named test for each thing that files do.
 
+#![allow(clippy::unwrap_used)] // the helpers of tests may panic as tests may
+
 mod basics;
+mod content;
 mod lab;
+mod places;
 mod rotation;
+mod store;
+mod truncation;

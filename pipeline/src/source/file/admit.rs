@@ -16,10 +16,11 @@ use super::config::ReadFrom;
 use super::content::{self, Content};
 use super::discover::Found;
 use super::encoding::Text;
+use super::gzip::Gzip;
 use super::identity::{self, first_line, marker_len};
 use super::lines::{End, is_hole};
 use super::reader::{Next, Reader, Visit};
-use super::resume::{Candidate, Decision, Why, decide};
+use super::resume::{Candidate, Decision, HEAD_BYTES_MIN, Why, decide};
 use super::status::{FileCounters, FileState};
 use super::tail::Tail;
 use crate::checkpoint::{FileId, Record};
@@ -29,6 +30,8 @@ use crate::stream::{Position, Stream};
 
 /// How long files wait after their identity could not be stored.
 const STORE_RETRY: Duration = Duration::from_millis(500);
+/// How long to wait before looking again whether a file that seems to be a copy has become one.
+const COPY_WAIT: Duration = Duration::from_millis(250);
 
 impl Reader {
     /// Takes a file in.
@@ -43,24 +46,32 @@ impl Reader {
         }
         let number = self.next_number;
         self.next_number += 1;
-        let mut tail = Tail::new(
-            found.path,
-            found.location,
-            Content::new(found.file),
-            found.facts,
-            now,
-        );
+        let mut tail = Tail::new(found.path, found.location, Content::new(found.file), found.facts, now);
         tail.listed = found.listed;
+        let compressed = tail.compressed;
         FileCounters::add(&self.reading.status.counters.open, 1);
         self.by_file.insert(tail.id, number);
         self.reading.status.add(number, &tail.progress);
-        let decision = self.decide(&mut tail);
-        match decision {
+        self.tails.insert(number, tail);
+        // A compressed file may still be written; it is looked at in its turn.
+        if !compressed {
+            self.judge(number, now);
+        }
+        self.heat(number, now);
+    }
+
+    /// Decides where to begin in a file, and goes there.
+    fn judge(&mut self, number: u64, now: Instant) {
+        let Some(mut tail) = self.tails.remove(&number) else { return };
+        let mut truncated = None;
+        match self.decide(&mut tail) {
             Ok(Decision::Continue(stream)) => self.resume(number, &mut tail, stream),
             Ok(Decision::Begin { generation, why }) => {
                 tail.begin_again(generation);
                 self.say_why(&tail, why);
-                if self.first_start && !self.searched && self.config.read_from == ReadFrom::End {
+                if let Why::Truncated(stream) = why {
+                    truncated = Some(stream);
+                } else if self.first_start && !self.searched && self.config.read_from == ReadFrom::End {
                     // What cannot be read now is met again, and said, by the first turn.
                     let end = last_line_end(&mut tail).unwrap_or_default();
                     tail.go_to(end);
@@ -70,9 +81,38 @@ impl Reader {
                 tracing::warn!(path = %tail.location.display(), %error, "cannot read a file; trying again");
             }
         }
-        tail.progress.set(tail.size, tail.position.offset);
+        tail.decided = true;
+        tail.show();
         self.tails.insert(number, tail);
-        self.heat(number, now);
+        if let Some(stream) = truncated {
+            self.recover_copy(number, stream, now);
+        }
+    }
+
+    /// A compressed file is judged when it is complete, and when what it is a copy of is no longer read.
+    pub(super) fn decide_compressed(&mut self, number: u64, now: Instant) -> Visit {
+        let Some(tail) = self.tails.get_mut(&number) else { return Visit::Close };
+        let changed = Duration::from_nanos(crate::time::now().saturating_sub(tail.modified).unsigned_abs());
+        let complete = self.context.once || changed >= self.config.rotate_grace;
+        let first_bytes = if complete { tail.first_bytes() } else { Ok(Vec::new()) };
+        let first_bytes = match first_bytes {
+            Ok(bytes) => bytes,
+            Err(error) => return self.failed(number, &error, now),
+        };
+        let copy = self.tails.values().any(|other| {
+            let long = other.head.len >= HEAD_BYTES_MIN && !other.compressed;
+            long && self.naming.head_matches(other.head, &first_bytes)
+        });
+        if copy && self.context.once {
+            return Visit::Close;
+        }
+        if copy || !complete {
+            self.sleep(number);
+            self.release(number);
+            return Visit::Again(COPY_WAIT);
+        }
+        self.judge(number, now);
+        Visit::Again(Duration::ZERO)
     }
 
     /// Opens a path again that leads to a file which was closed for good.
@@ -81,16 +121,7 @@ impl Reader {
         if let Ok((file, facts)) = content::open(&path) {
             self.known.add(facts.id);
             let location = path.clone();
-            self.admit(
-                Found {
-                    file,
-                    facts,
-                    path,
-                    location,
-                    listed: true,
-                },
-                now,
-            );
+            self.admit(Found { file, facts, path, location, listed: true }, now);
         }
     }
 
@@ -109,13 +140,9 @@ impl Reader {
                 continue;
             }
             let at = record.position;
-            let marker_matches = at.offset == 0 || tail.marker_at(at.offset)? == Some(at.marker);
-            candidates.push(Candidate {
-                record,
-                alive: known.has_file,
-                head_matches,
-                marker_matches,
-            });
+            let complete = record.file == id && head_matches && tail.is_complete_at(at.offset)?;
+            let marker_matches = complete || at.offset == 0 || tail.marker_at(at.offset)? == Some(at.marker);
+            candidates.push(Candidate { record, alive: known.has_file, head_matches, marker_matches });
         }
         Ok(decide(tail.id, tail.size, &candidates))
     }
@@ -125,11 +152,11 @@ impl Reader {
         match why {
             Why::Unknown => tracing::debug!(%path, "reading a new file"),
             Why::NumberUsedAgain => {
-                tracing::debug!(%path, "reading a new file that has the number of an old one")
+                tracing::debug!(%path, "reading a new file that has the number of an old one");
             }
             Why::Ambiguous => {
                 tracing::info!(%path, "a file resembles one that was read before, but not surely; \
-                reading it from its beginning")
+                reading it from its beginning");
             }
             Why::Truncated(stream) => {
                 let known = self.history.get(stream);
@@ -141,15 +168,13 @@ impl Reader {
     }
 
     /// Goes on with a stream that was read before.
-    fn resume(&mut self, number: u64, tail: &mut Tail, id: u64) {
+    pub(super) fn resume(&mut self, number: u64, tail: &mut Tail, id: u64) {
         let Some(known) = self.history.get(id) else { return };
         let record = known.record.clone();
         // Written under this path then; the name may be another now.
         tail.path.clone_from(&record.path);
-        let stream = known
-            .stream
-            .upgrade()
-            .unwrap_or_else(|| self.make_stream(id, &record.path, record.position));
+        let stream =
+            known.stream.upgrade().unwrap_or_else(|| self.make_stream(id, &record.path, record.position));
         tail.generation = record.generation;
         tail.head = record.head;
         tail.go_to(record.position);
@@ -164,8 +189,7 @@ impl Reader {
         });
         if moved {
             let (file, birth) = (tail.id, tail.birth);
-            self.checkpoints
-                .update(id, |record| (record.file, record.birth) = (file, birth));
+            self.checkpoints.update(id, |record| (record.file, record.birth) = (file, birth));
         }
         self.checkpoints.follow(&stream);
     }
@@ -173,12 +197,7 @@ impl Reader {
     fn make_stream(&self, id: u64, path: &Path, start: Position) -> Arc<Stream> {
         let meta = &self.context.meta;
         let mut constants = ConstantSet::default();
-        if meta
-            .constants
-            .set(Format::Raw, preset::NONE)
-            .get(key::LOG_FILE_PATH)
-            .is_none()
-        {
+        if meta.constants.set(Format::Raw, preset::NONE).get(key::LOG_FILE_PATH).is_none() {
             let path = ConstantValue::Text(path.to_string_lossy().into_owned());
             constants.add(key::LOG_FILE_PATH, "log.file.path", path);
         }
@@ -197,6 +216,11 @@ impl Reader {
             Ok(bytes) => bytes,
             Err(error) => return self.failed(number, &error, now),
         };
+        if !tail.compressed && Gzip::is_gzip(&first_bytes) {
+            // It was empty when it was opened.
+            tail.decompress();
+            return Visit::Again(COPY_WAIT);
+        }
         if tail.size < tail.position.offset {
             tail.go_to(Position::default());
         }
@@ -207,6 +231,10 @@ impl Reader {
             }
             None => return self.at_end(number, 0, end, now),
         };
+        if self.copies_live_file(number, &first_bytes, now) {
+            return Visit::Again(COPY_WAIT);
+        }
+        let Some(tail) = self.tails.get_mut(&number) else { return Visit::Close };
         tail.text = Text::of(self.config.encoding, &first_bytes);
         tail.head = self.naming.head(&first_bytes);
         let generation = tail.generation.max(self.history.next_generation(tail.id));
@@ -232,10 +260,7 @@ impl Reader {
         if self.unstored.is_empty() {
             return;
         }
-        let streams = self
-            .unstored
-            .iter()
-            .map(|(_, record, stream)| (record.clone(), Arc::clone(stream)));
+        let streams = self.unstored.iter().map(|(_, record, stream)| (record.clone(), Arc::clone(stream)));
         if self.checkpoints.put_durably(streams.collect()).is_err() {
             return;
         }
@@ -252,22 +277,23 @@ impl Reader {
     }
 
     /// A file was cut short or written anew in place: what follows is another stream.
-    pub(super) fn rewritten(&mut self, number: u64, _now: Instant) {
-        let Some(mut tail) = self.tails.remove(&number) else {
-            return;
-        };
-        let lost = tail.unread();
+    pub(super) fn rewritten(&mut self, number: u64, now: Instant) {
+        let Some(mut tail) = self.tails.remove(&number) else { return };
+        let unread = tail.largest.saturating_sub(tail.position.offset);
         FileCounters::add(&self.reading.status.counters.truncated, 1);
-        FileCounters::add(&self.reading.status.counters.lost_bytes_possible, lost);
         tracing::info!(path = %tail.location.display(), read = tail.position.offset, size = tail.size,
             "a file was cut short or written anew; reading it from its beginning");
-        if let Some(stream) = tail.stream.take() {
-            self.by_stream.remove(&stream.id());
-            self.remember(&tail, stream.id(), false);
+        let stream = tail.stream.take().map(|stream| stream.id());
+        if let Some(stream) = stream {
+            self.by_stream.remove(&stream);
+            self.remember(&tail, stream, false);
         }
-        let generation = self.history.next_generation(tail.id);
-        tail.begin_again(generation);
+        tail.begin_again(self.history.next_generation(tail.id));
         self.tails.insert(number, tail);
+        let recovered = stream.is_some_and(|stream| self.recover_copy(number, stream, now));
+        if !recovered && unread > 0 {
+            FileCounters::add(&self.reading.status.counters.lost_bytes_possible, unread);
+        }
     }
 
     /// A file was opened again by its path: is it still the one it was?
@@ -276,13 +302,9 @@ impl Reader {
             return;
         };
         let (head, at) = (tail.head, tail.position);
-        let same_head = tail
-            .first_bytes()
-            .map(|bytes| self.naming.head_matches(head, &bytes));
-        let same_marker = at.offset == 0
-            || tail
-                .marker_at(at.offset)
-                .is_ok_and(|marker| marker == Some(at.marker));
+        let same_head = tail.first_bytes().map(|bytes| self.naming.head_matches(head, &bytes));
+        let same_marker =
+            at.offset == 0 || tail.marker_at(at.offset).is_ok_and(|marker| marker == Some(at.marker));
         if !(same_marker && same_head.unwrap_or(false)) {
             self.rewritten(number, now);
         }
@@ -315,10 +337,7 @@ impl Reader {
 fn find_by_number(path: &Path, id: FileId) -> Option<PathBuf> {
     let entries = std::fs::read_dir(path.parent()?).ok()?;
     let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-    paths.find(|path| {
-        path.symlink_metadata()
-            .is_ok_and(|metadata| identity::Facts::from(&metadata).id == id)
-    })
+    paths.find(|path| path.symlink_metadata().is_ok_and(|metadata| identity::Facts::from(&metadata).id == id))
 }
 
 /// The place after the last complete line.

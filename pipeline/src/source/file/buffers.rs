@@ -38,11 +38,7 @@ pub(super) struct Buffer {
 impl Buffers {
     pub(super) fn new(memory: &Arc<Memory>) -> Self {
         let pools = SIZES.map(|(bytes, keep)| (bytes, BufferPool::new(keep)));
-        Self {
-            memory: Arc::clone(memory),
-            pools,
-            large: BufferPool::new(0),
-        }
+        Self { memory: Arc::clone(memory), pools, large: BufferPool::new(0) }
     }
 
     /// A buffer of at least `len` bytes, or `None` when there was no memory for it in time.
@@ -50,20 +46,14 @@ impl Buffers {
         let fitting = self.pools.iter().find(|(bytes, _)| *bytes >= len);
         let (bytes, pool) = fitting.map_or((len, &self.large), |(bytes, pool)| (*bytes, pool));
         let held = self.memory.acquire(bytes, PATIENCE)?;
-        Some(Buffer {
-            bytes: pool.take(bytes),
-            pool: Arc::clone(pool),
-            held,
-        })
+        Some(Buffer { bytes: pool.take(bytes), pool: Arc::clone(pool), held })
     }
 }
 
 impl Buffer {
     /// The buffer's bytes from `begin` to `end`, shared; the memory is free again when the last share is gone.
     pub(super) fn share(self, begin: usize, end: usize) -> Bytes {
-        self.pool
-            .share(self.bytes, end, Some(self.held))
-            .slice(begin..end)
+        self.pool.share(self.bytes, end, Some(self.held)).slice(begin..end)
     }
 
     /// Puts other bytes in place of the buffer, under its share of the memory budget.

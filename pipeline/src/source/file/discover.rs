@@ -10,10 +10,12 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{SendTimeoutError, Sender};
+use rustix::io::Errno;
 
 use super::content::{not_regular, open};
 use super::identity::Facts;
@@ -60,7 +62,11 @@ pub(super) struct Found {
 
 /// The files that the reader has: discovery adds, the reader removes what it has closed for good.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<HashSet<FileId>>);
+pub(super) struct Known {
+    files: Mutex<HashSet<FileId>>,
+    /// Whether a file could not be opened because too many are open.
+    starved: AtomicBool,
+}
 
 impl Known {
     pub(super) fn add(&self, id: FileId) -> bool {
@@ -75,8 +81,13 @@ impl Known {
         self.locked().contains(&id)
     }
 
+    /// Whether descriptors were short since the last call.
+    pub(super) fn is_starved(&self) -> bool {
+        self.starved.swap(false, Ordering::Relaxed)
+    }
+
     fn locked(&self) -> MutexGuard<'_, HashSet<FileId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,6 +113,8 @@ pub(super) struct Discovery {
     /// The paths of `lost` that were touched since the last search beside them.
     touched: HashSet<PathBuf>,
     started: bool,
+    /// In nanoseconds since 1970-01-01T00:00:00Z.
+    started_at: i64,
 }
 
 /// What a path leads to.
@@ -144,6 +157,7 @@ impl Discovery {
             touched: lost.keys().cloned().collect(),
             lost,
             started: false,
+            started_at: crate::time::now(),
         }
     }
 
@@ -165,13 +179,12 @@ impl Discovery {
         let mut changes = Vec::new();
         let mut searched_at = Instant::now();
         let mut retried_at = searched_at;
-        while !once {
+        if once {
+            return Ok(());
+        }
+        loop {
             let search = self.wait(&mut changes)?;
-            let every = if self.watch_failed {
-                SEARCH_UNWATCHED_EVERY
-            } else {
-                self.search_every
-            };
+            let every = if self.watch_failed { SEARCH_UNWATCHED_EVERY } else { self.search_every };
             let now = Instant::now();
             if search || now.duration_since(searched_at) >= every {
                 self.search()?;
@@ -183,7 +196,6 @@ impl Discovery {
                 retried_at = now;
             }
         }
-        Ok(())
     }
 
     /// Waits for changes and follows those of single names. Says whether everything must be searched.
@@ -224,7 +236,7 @@ impl Discovery {
         if let Some(watcher) = &mut self.watcher {
             watcher.retain(|folder| search.folders.contains(folder));
         }
-        self.note_watch_failure(search.watch_error);
+        self.note_watch_failure(search.watch_error.as_ref());
         for (path, error) in search.failed {
             self.fail(path, &error);
         }
@@ -239,22 +251,16 @@ impl Discovery {
             }
             seen.insert(path);
         }
-        let gone = self
-            .names
-            .keys()
-            .filter(|path| !seen.contains(*path))
-            .cloned()
-            .collect::<Vec<_>>();
+        let gone = self.names.keys().filter(|path| !seen.contains(*path)).cloned().collect::<Vec<_>>();
         for path in gone {
             self.look(path, None)?;
         }
-        self.failures
-            .retain(|path, _| seen.contains(path) || search.folders.contains(path));
+        self.failures.retain(|path, _| seen.contains(path) || search.folders.contains(path));
         self.search_beside()
     }
 
-    fn note_watch_failure(&mut self, error: Option<(PathBuf, io::Error)>) {
-        if let Some((folder, error)) = &error
+    fn note_watch_failure(&mut self, error: Option<&(PathBuf, io::Error)>) {
+        if let Some((folder, error)) = error
             && !self.watch_failed
         {
             tracing::warn!(folder = %folder.display(), %error,
@@ -287,6 +293,11 @@ impl Discovery {
                 return Ok(());
             }
         };
+        if self.started && !self.names.contains_key(&path) && self.lost.len() < LOST_MAX {
+            // A path that is new since the start: others may have been written under it and renamed since then.
+            let since_start = Lost { files: Vec::new(), birth: self.started_at };
+            self.lost.entry(path.clone()).or_insert(since_start);
+        }
         if self.lost.contains_key(&path) {
             self.touched.insert(path.clone());
         }
@@ -302,11 +313,7 @@ impl Discovery {
             }
             None => {}
         }
-        let name = Name {
-            id: facts.id,
-            birth: facts.birth,
-            entry,
-        };
+        let name = Name { id: facts.id, birth: facts.birth, entry };
         if self.known.contains(facts.id) {
             self.list(path.clone(), name);
             return self.tell(Message::Named(facts.id, path));
@@ -315,23 +322,10 @@ impl Discovery {
             // The path may have been turned to another file since; the descriptor tells the truth.
             Ok((file, facts)) => {
                 self.failures.remove(&path);
-                self.list(
-                    path.clone(),
-                    Name {
-                        id: facts.id,
-                        birth: facts.birth,
-                        ..name
-                    },
-                );
+                self.list(path.clone(), Name { id: facts.id, birth: facts.birth, ..name });
                 if self.known.add(facts.id) {
                     let location = path.clone();
-                    return self.tell(Message::Found(Found {
-                        file,
-                        facts,
-                        path,
-                        location,
-                        listed: true,
-                    }));
+                    return self.tell(Message::Found(Found { file, facts, path, location, listed: true }));
                 }
                 self.tell(Message::Named(facts.id, path))
             }
@@ -354,10 +348,7 @@ impl Discovery {
         };
         if self.lost.len() < LOST_MAX {
             let lost = self.lost.entry(path.to_owned()).or_default();
-            *lost = Lost {
-                files: vec![name.id],
-                birth: name.birth,
-            };
+            *lost = Lost { files: vec![name.id], birth: name.birth };
         }
         let names = self.listed.entry(name.id).or_default();
         *names = names.saturating_sub(1);
@@ -398,7 +389,13 @@ impl Discovery {
 
     /// Says once for each path and reason what is wrong.
     fn fail(&mut self, path: PathBuf, error: &io::Error) {
-        let reason = error.to_string();
+        let mut reason = error.to_string();
+        if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
+            self.known.starved.store(true, Ordering::Relaxed);
+            reason.push_str(
+                "; raise the limit of open files (`ulimit -n`, `LimitNOFILE=`) or lower max_open_files",
+            );
+        }
         if self.failures.get(&path) != Some(&reason) {
             FileCounters::add(&self.status.counters.errors, 1);
             tracing::warn!(path = %path.display(), reason, "cannot read a path of a file source; trying again");
@@ -446,7 +443,6 @@ impl Visitor for Search {
     }
 
     fn failed(&mut self, path: &Path, error: &io::Error) {
-        self.failed
-            .push((path.to_owned(), io::Error::new(error.kind(), error.to_string())));
+        self.failed.push((path.to_owned(), io::Error::new(error.kind(), error.to_string())));
     }
 }

@@ -38,11 +38,7 @@ impl Text {
             Self::Utf16Be => &[0xfe, 0xff],
             Self::Latin1 => return 0,
         };
-        if first_bytes.starts_with(mark) {
-            mark.len()
-        } else {
-            0
-        }
+        if first_bytes.starts_with(mark) { mark.len() } else { 0 }
     }
 
     /// Bytes of a line feed; also what every line's length and offset is a multiple of.
@@ -60,10 +56,7 @@ impl Text {
             Self::Utf16Le => [b'\n', 0],
             Self::Utf16Be => [0, b'\n'],
         };
-        bytes
-            .chunks_exact(2)
-            .position(|unit| unit == line_feed)
-            .map(|index| index * 2)
+        bytes.chunks_exact(2).position(|unit| unit == line_feed).map(|index| index * 2)
     }
 
     /// Appends the line as UTF-8.

@@ -51,14 +51,7 @@ impl History {
     fn insert(&mut self, record: Record, stream: Weak<Stream>, has_file: bool) {
         self.by_file.entry(record.file).or_default().push(record.stream);
         self.gone += usize::from(!has_file);
-        self.by_stream.insert(
-            record.stream,
-            Known {
-                record,
-                stream,
-                has_file,
-            },
-        );
+        self.by_stream.insert(record.stream, Known { record, stream, has_file });
     }
 
     fn remove(&mut self, stream: u64) -> Option<Known> {
@@ -98,10 +91,7 @@ impl History {
 
     /// The generation that a new stream of this file gets.
     pub(super) fn next_generation(&self, id: FileId) -> u32 {
-        self.of_file(id)
-            .map(|known| known.record.generation.saturating_add(1))
-            .max()
-            .unwrap_or(0)
+        self.of_file(id).map(|known| known.record.generation.saturating_add(1)).max().unwrap_or(0)
     }
 
     /// What each path led to when it was last seen.
@@ -119,10 +109,8 @@ impl History {
     /// the forgotten ones. `now` is in nanoseconds since 1970-01-01T00:00:00Z.
     pub(super) fn expire(&mut self, now: i64, ttl: Duration) -> Vec<u64> {
         let oldest = now.saturating_sub(i64::try_from(ttl.as_nanos()).unwrap_or(i64::MAX));
-        let mut gone = self
-            .gone()
-            .map(|known| (known.record.last_seen, known.record.stream))
-            .collect::<Vec<_>>();
+        let mut gone =
+            self.gone().map(|known| (known.record.last_seen, known.record.stream)).collect::<Vec<_>>();
         gone.sort_unstable();
         let excess = gone.len().saturating_sub(GONE_MAX);
         let mut forgotten = Vec::new();

@@ -34,20 +34,12 @@ pub(super) struct Facts {
 
 impl From<&Metadata> for Facts {
     fn from(metadata: &Metadata) -> Self {
-        let birth = metadata
-            .created()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let birth = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self {
-            id: FileId {
-                device: metadata.dev(),
-                inode: metadata.ino(),
-            },
+            id: FileId { device: metadata.dev(), inode: metadata.ino() },
             size: metadata.size(),
             links: metadata.nlink(),
-            birth: birth
-                .and_then(|since| i64::try_from(since.as_nanos()).ok())
-                .unwrap_or(0),
+            birth: birth.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0),
             modified: metadata
                 .mtime()
                 .saturating_mul(crate::time::SECOND)
@@ -69,17 +61,12 @@ impl Naming {
         let bytes = &first_bytes[..first_bytes.len().min(HEAD_BYTES)];
         #[allow(clippy::cast_possible_truncation)] // at most 1,024, and the salt is half of the id
         let (len, salt) = (bytes.len() as u32, self.installation as u64);
-        Head {
-            len,
-            hash: xxh3_128_with_seed(bytes, salt),
-        }
+        Head { len, hash: xxh3_128_with_seed(bytes, salt) }
     }
 
     /// Whether the file that begins with these bytes can be the one with this fingerprint.
     pub(super) fn head_matches(&self, head: Head, first_bytes: &[u8]) -> bool {
-        first_bytes
-            .get(..head.len as usize)
-            .is_some_and(|bytes| self.head(bytes) == head)
+        first_bytes.get(..head.len as usize).is_some_and(|bytes| self.head(bytes) == head)
     }
 
     /// The id of a stream. The source is part of it: two sources that read one file do not hide each other's lines.
@@ -121,14 +108,8 @@ mod tests {
 
     #[test]
     fn a_head_matches_what_it_was_taken_of_and_what_grew_from_it() {
-        let naming = Naming {
-            installation: 1,
-            source: "web".to_owned(),
-        };
-        let other = Naming {
-            installation: 2,
-            source: "web".to_owned(),
-        };
+        let naming = Naming { installation: 1, source: "web".to_owned() };
+        let other = Naming { installation: 2, source: "web".to_owned() };
         let head = naming.head(b"one\ntwo\n");
         for (bytes, matches) in [
             (&b"one\ntwo\n"[..], true),
@@ -152,10 +133,7 @@ mod tests {
 
     #[test]
     fn every_part_of_an_identity_changes_the_id() {
-        let naming = |installation, source: &str| Naming {
-            installation,
-            source: source.to_owned(),
-        };
+        let naming = |installation, source: &str| Naming { installation, source: source.to_owned() };
         let file = |device, inode| FileId { device, inode };
         let mut ids = vec![
             naming(1, "web").stream_id(file(1, 1), 0, b"a\n"),

@@ -101,15 +101,7 @@ impl Framer {
         decoded: &mut Vec<u8>,
         events: &mut Vec<Event>,
     ) -> usize {
-        let mut lines = Lines {
-            framer: self,
-            text,
-            chunk,
-            place,
-            next: 0,
-            end,
-            decoded,
-        };
+        let mut lines = Lines { framer: self, text, chunk, place, next: 0, end, decoded };
         let mut group: Option<Group> = None;
         let mut consumed = 0;
         while let Some(line) = lines.next_line() {
@@ -121,12 +113,7 @@ impl Framer {
                 events.push(open.event(place));
             }
             consumed = line.begin;
-            group = Some(Group {
-                begin: line.begin,
-                text: line.text,
-                lines: 1,
-                cut: line.cut,
-            });
+            group = Some(Group { begin: line.begin, text: line.text, lines: 1, cut: line.cut });
             if self.multiline.is_none() {
                 events.extend(group.take().map(|open| open.event(place)));
                 consumed = line.next;
@@ -147,14 +134,8 @@ impl Framer {
             return false;
         };
         let fits = open.lines < multiline.max_lines && line.text.1 - open.text.0 <= multiline.max_bytes;
-        let continues = multiline
-            .continues
-            .as_ref()
-            .is_some_and(|pattern| pattern.is_match(text));
-        let starts = multiline
-            .start
-            .as_ref()
-            .is_none_or(|pattern| pattern.is_match(text));
+        let continues = multiline.continues.as_ref().is_some_and(|pattern| pattern.is_match(text));
+        let starts = multiline.start.as_ref().is_none_or(|pattern| pattern.is_match(text));
         fits && (continues || !starts)
     }
 }
@@ -192,47 +173,29 @@ impl Lines<'_> {
         let end = end - usize::from(end > begin && self.chunk[end - 1] == b'\r');
         let cut = end - begin > self.framer.max_line_bytes;
         let end = end.min(begin + self.framer.max_line_bytes);
-        Line {
-            begin,
-            next,
-            text: (begin, end),
-            cut,
-        }
+        Line { begin, next, text: (begin, end), cut }
     }
 
     fn decode(&mut self, begin: usize, end: usize, next: usize) -> Line {
         let unit = self.text.unit();
         let max = self.framer.max_line_bytes.max(unit) / unit * unit;
-        let mark = if self.place.offset == 0 && begin == 0 {
-            self.text.byte_order_mark(self.chunk)
-        } else {
-            0
-        };
+        let mark =
+            if self.place.offset == 0 && begin == 0 { self.text.byte_order_mark(self.chunk) } else { 0 };
         let from = (begin + mark).min(end);
         let cut = end - from > max;
-        if !self.decoded.is_empty() {
+        if begin > 0 {
             self.decoded.push(b'\n');
         }
         let text_begin = self.decoded.len();
-        self.text
-            .decode(&self.chunk[from..end.min(from + max)], self.decoded);
+        self.text.decode(&self.chunk[from..end.min(from + max)], self.decoded);
         if !cut && self.decoded.len() > text_begin && self.decoded.ends_with(b"\r") {
             self.decoded.pop();
         }
-        Line {
-            begin,
-            next,
-            text: (text_begin, self.decoded.len()),
-            cut,
-        }
+        Line { begin, next, text: (text_begin, self.decoded.len()), cut }
     }
 
     fn text_of(&self, line: Line) -> &[u8] {
-        let text = if self.text == Text::Utf8 {
-            self.chunk
-        } else {
-            self.decoded.as_slice()
-        };
+        let text = if self.text == Text::Utf8 { self.chunk } else { self.decoded.as_slice() };
         &text[line.text.0..line.text.1]
     }
 }
@@ -260,12 +223,7 @@ impl Group {
         if self.lines > 1 {
             flags.insert(EventFlags::MULTILINE);
         }
-        Batch::line(
-            span(self.text.0, self.text.1),
-            place.offset + self.begin as u64,
-            place.read_at,
-            flags,
-        )
+        Batch::line(span(self.text.0, self.text.1), place.offset + self.begin as u64, place.read_at, flags)
     }
 }
 

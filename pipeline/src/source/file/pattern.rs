@@ -85,15 +85,9 @@ impl PathSet {
             };
             excluded.add(compile(&glob)?);
         }
-        let built = |set: GlobSetBuilder| {
-            set.build()
-                .map_err(|error| invalid(&paths.join(", "), &error.to_string()))
-        };
-        Ok(Self {
-            patterns,
-            include: built(include)?,
-            exclude: built(excluded)?,
-        })
+        let built =
+            |set: GlobSetBuilder| set.build().map_err(|error| invalid(&paths.join(", "), &error.to_string()));
+        Ok(Self { patterns, include: built(include)?, exclude: built(excluded)? })
     }
 
     /// Whether this path is one to read.
@@ -194,23 +188,16 @@ impl PathSet {
 }
 
 fn invalid(glob: &str, reason: &str) -> PatternError {
-    PatternError::Invalid {
-        glob: glob.to_owned(),
-        reason: reason.to_owned(),
-    }
+    PatternError::Invalid { glob: glob.to_owned(), reason: reason.to_owned() }
 }
 
 fn absolute(glob: &str) -> Result<String, PatternError> {
     if glob.is_empty() {
         return Err(invalid(glob, "it is empty"));
     }
-    let path = std::path::absolute(glob).map_err(|source| PatternError::Relative {
-        glob: glob.to_owned(),
-        source,
-    })?;
-    path.into_os_string()
-        .into_string()
-        .map_err(|_| invalid(glob, "the working folder's name is not UTF-8"))
+    let path = std::path::absolute(glob)
+        .map_err(|source| PatternError::Relative { glob: glob.to_owned(), source })?;
+    path.into_os_string().into_string().map_err(|_| invalid(glob, "the working folder's name is not UTF-8"))
 }
 
 fn compile(glob: &str) -> Result<globset::Glob, PatternError> {
@@ -280,14 +267,7 @@ mod tests {
     #[test]
     fn globs_find_what_they_name() {
         let dir = tempfile::tempdir().unwrap();
-        for name in [
-            "a.log",
-            "b.log",
-            "c.txt",
-            "one/a.log",
-            "one/two/a.log",
-            "one/two/b.gz",
-        ] {
+        for name in ["a.log", "b.log", "c.txt", "one/a.log", "one/two/a.log", "one/two/b.gz"] {
             let path = dir.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
@@ -299,16 +279,8 @@ mod tests {
             ("a.log", "", "a.log"),
             ("?.txt", "", "c.txt"),
             ("**/a.log", "", "a.log one/a.log one/two/a.log"),
-            (
-                "**/*",
-                "**/*.gz *.txt",
-                "a.log b.log one one/a.log one/two one/two/a.log one/two/circle",
-            ),
-            (
-                "{one,one/two}/*.{log,gz}",
-                "",
-                "one/a.log one/two/a.log one/two/b.gz",
-            ),
+            ("**/*", "**/*.gz *.txt", "a.log b.log one one/a.log one/two one/two/a.log one/two/circle"),
+            ("{one,one/two}/*.{log,gz}", "", "one/a.log one/two/a.log one/two/b.gz"),
             ("[ab].log", "**/b.log", "a.log"),
             ("missing/*.log", "", ""),
         ] {
@@ -321,9 +293,7 @@ mod tests {
             names.retain(|path| globs.contains("**/*") || path.is_file());
             names.retain(|path| path.symlink_metadata().is_ok());
             names.sort();
-            let names = names
-                .iter()
-                .map(|path| path.strip_prefix(dir.path()).unwrap().to_str().unwrap());
+            let names = names.iter().map(|path| path.strip_prefix(dir.path()).unwrap().to_str().unwrap());
             assert_eq!(names.collect::<Vec<_>>().join(" "), expected, "{globs}");
         }
     }

@@ -38,8 +38,9 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 const MESSAGES_AT_ONCE: usize = 1024;
 /// How long a renamed file is kept open after it last grew, for writers that have not noticed.
 const RENAMED_KEPT: Duration = Duration::from_secs(60);
-/// How long files wait after their identity could not be stored, or they could not be read.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long a file that cannot be read is left alone at first, and at most.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(60);
 /// How often records of files that are there are told to be, and old ones are forgotten.
 const HISTORY_EVERY: Duration = Duration::from_secs(3600);
 
@@ -62,6 +63,8 @@ pub(super) struct Reader {
     pub(super) due: BinaryHeap<Reverse<(Instant, u64)>>,
     /// Streams whose identity is to be stored before their first line leaves.
     pub(super) unstored: Vec<(u64, Record, Arc<Stream>)>,
+    /// The one compressed file that is open: each takes some MiB.
+    pub(super) decompressing: Option<u64>,
     /// Whether everything that was there at the start has been told.
     pub(super) searched: bool,
     pub(super) idle_looked_at: Instant,
@@ -135,6 +138,7 @@ impl Reader {
                 Some(number) => {
                     if let Some(tail) = self.tails.get_mut(&number) {
                         (tail.location, tail.listed) = (path, true);
+                        tail.progress.set_state(FileState::Active);
                     }
                 }
                 // The file was closed for good a moment ago, and has a name again.
@@ -145,6 +149,7 @@ impl Reader {
                     && let Some(tail) = self.tails.get_mut(&number)
                 {
                     tail.listed = false;
+                    tail.progress.set_state(FileState::Rotated);
                     self.heat(number, now);
                 }
             }
@@ -196,6 +201,9 @@ impl Reader {
             None => return Visit::Close,
         }
         let end = ending(&self.config, tail, self.context.once, now);
+        if !tail.decided {
+            return self.decide_compressed(number, now);
+        }
         let Some(stream) = tail.stream.clone() else {
             return self.identify(number, end, now);
         };
@@ -226,11 +234,7 @@ impl Reader {
         if self.context.once && (settled || end == End::CloseLine) {
             return Visit::Close;
         }
-        let kept = if tail.deleted {
-            self.config.rotate_grace
-        } else {
-            RENAMED_KEPT
-        };
+        let kept = if tail.deleted { self.config.rotate_grace } else { RENAMED_KEPT };
         if !tail.listed && quiet >= kept && end == End::CloseLine {
             return Visit::Close;
         }
@@ -250,15 +254,26 @@ impl Reader {
         let Some(tail) = self.tails.get_mut(&number) else {
             return Visit::Close;
         };
-        FileCounters::add(&self.reading.status.counters.errors, 1);
-        tracing::warn!(path = %tail.location.display(), %error, "cannot read a file; trying again");
-        // A handle that a file server has forgotten, or a disk that came back: a new descriptor may work.
-        tail.content = None;
-        FileCounters::add(&self.reading.status.counters.open, 0_u64.wrapping_sub(1));
-        if self.context.once || (!tail.listed && now.duration_since(tail.changed_at) >= RENAMED_KEPT) {
-            return Visit::Close;
+        let reason = error.to_string();
+        if tail.complaint.as_ref() != Some(&reason) {
+            FileCounters::add(&self.reading.status.counters.errors, 1);
+            tracing::warn!(path = %tail.location.display(), reason, "cannot read a file; trying again");
+            tail.complaint = Some(reason);
         }
-        Visit::Again(RETRY_AFTER)
+        let over = self.context.once || (!tail.listed && now.duration_since(tail.changed_at) >= RENAMED_KEPT);
+        tail.wait = (tail.wait * 2).clamp(RETRY_MIN, RETRY_MAX);
+        let wait = tail.wait;
+        self.release(number);
+        // A handle that a file server has forgotten, or a disk that came back: a new descriptor may work.
+        self.sleep(number);
+        if over { Visit::Close } else { Visit::Again(wait) }
+    }
+
+    /// Lets another compressed file be read.
+    pub(super) fn release(&mut self, number: u64) {
+        if self.decompressing == Some(number) {
+            self.decompressing = None;
+        }
     }
 
     /// Takes a file off the hot list.
@@ -269,22 +284,19 @@ impl Reader {
             return;
         };
         tail.hot = false;
-        tail.progress.set_state(if tail.stream.is_some() {
-            FileState::Idle
-        } else {
-            FileState::Waiting
-        });
-        if open > limit {
+        tail.progress.set_state(if tail.stream.is_some() { FileState::Idle } else { FileState::Waiting });
+        if open > limit || tail.compressed {
             self.sleep(number);
         }
+        self.release(number);
     }
 
     /// Closes the descriptor of an idle file.
-    fn sleep(&mut self, number: u64) {
+    pub(super) fn sleep(&mut self, number: u64) {
         if let Some(tail) = self.tails.get_mut(&number)
             && tail.content.take().is_some()
         {
-            FileCounters::add(&self.reading.status.counters.open, 0_u64.wrapping_sub(1));
+            FileCounters::subtract(&self.reading.status.counters.open, 1);
         }
     }
 
@@ -298,7 +310,7 @@ impl Reader {
                 None => std::fs::metadata(&tail.location).map(|metadata| Facts::from(&metadata)),
             };
             let same = facts.is_ok_and(|facts| {
-                let unchanged = facts.size == tail.size && facts.modified == tail.modified;
+                let unchanged = facts.size == tail.disk_size && facts.modified == tail.modified;
                 facts.id == tail.id && unchanged && facts.links > 0
             });
             if !same {
@@ -314,18 +326,14 @@ impl Reader {
     /// Closes idle files until no more are open than allowed, those that were idle for longest first.
     fn limit_open_files(&mut self) {
         let open = self.reading.status.counters.open.load(Ordering::Relaxed);
-        let excess =
-            usize::try_from(open.saturating_sub(self.config.max_open_files as u64)).unwrap_or(usize::MAX);
+        // Discovery could not open a file: it gets room, whatever the limit says.
+        let limit = if self.known.is_starved() { open / 2 } else { self.config.max_open_files as u64 };
+        let excess = usize::try_from(open.saturating_sub(limit)).unwrap_or(usize::MAX);
         if excess == 0 {
             return;
         }
-        let idle = self
-            .tails
-            .iter()
-            .filter(|(_, tail)| !tail.hot && tail.content.is_some());
-        let mut idle = idle
-            .map(|(&number, tail)| (tail.changed_at, number))
-            .collect::<Vec<_>>();
+        let idle = self.tails.iter().filter(|(_, tail)| !tail.hot && tail.content.is_some());
+        let mut idle = idle.map(|(&number, tail)| (tail.changed_at, number)).collect::<Vec<_>>();
         idle.sort_unstable();
         for (_, number) in idle.into_iter().take(excess) {
             self.sleep(number);
@@ -357,7 +365,7 @@ impl Reader {
             return;
         };
         if tail.content.is_some() {
-            FileCounters::add(&self.reading.status.counters.open, 0_u64.wrapping_sub(1));
+            FileCounters::subtract(&self.reading.status.counters.open, 1);
         }
         if !tail.listed {
             FileCounters::add(&self.reading.status.counters.rotated, 1);
@@ -382,10 +390,7 @@ impl Reader {
         if let Some(known) = self.history.get(stream) {
             let record = known.record.clone();
             self.checkpoints.update(stream, |stored| {
-                *stored = Record {
-                    position: stored.position,
-                    ..record
-                };
+                *stored = Record { position: stored.position, ..record };
             });
         }
     }
@@ -395,8 +400,7 @@ impl Reader {
         self.history_looked_at = now;
         let seen = crate::time::now();
         for stream in self.by_stream.keys() {
-            self.history
-                .change(*stream, |known| known.record.last_seen = seen);
+            self.history.change(*stream, |known| known.record.last_seen = seen);
             self.checkpoints.update(*stream, |record| record.last_seen = seen);
         }
         for stream in self.history.expire(seen, self.config.checkpoint_ttl) {
@@ -418,11 +422,8 @@ pub(super) enum Visit {
 fn ending(config: &FileConfig, tail: &Tail, once: bool, now: Instant) -> End {
     let quiet = now.duration_since(tail.changed_at);
     let closing = !tail.listed && quiet >= config.rotate_grace;
-    let event_waited = config
-        .multiline
-        .as_ref()
-        .is_some_and(|multiline| quiet >= multiline.flush_after);
-    if once || closing || quiet >= config.partial_flush_after {
+    let event_waited = config.multiline.as_ref().is_some_and(|multiline| quiet >= multiline.flush_after);
+    if once || closing || tail.compressed || quiet >= config.partial_flush_after {
         End::CloseLine
     } else if event_waited {
         End::CloseEvent
@@ -442,7 +443,5 @@ fn is_idle(config: &FileConfig, tail: &Tail, quiet: Duration) -> bool {
 /// How long to wait until a file that brought `read` bytes in `since` will have brought enough for a look.
 fn wait_for_bytes(since: Duration, read: u64) -> Duration {
     let nanos = u128::from(BYTES_PER_LOOK) * since.as_nanos() / u128::from(read);
-    u64::try_from(nanos)
-        .map_or(WAIT_MAX, Duration::from_nanos)
-        .clamp(WAIT_MIN, WAIT_MAX)
+    u64::try_from(nanos).map_or(WAIT_MAX, Duration::from_nanos).clamp(WAIT_MIN, WAIT_MAX)
 }

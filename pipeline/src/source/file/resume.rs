@@ -71,18 +71,11 @@ pub(super) fn decide(id: FileId, size: u64, candidates: &[Candidate<'_>]) -> Dec
 
 fn decide_by_number(candidate: &Candidate<'_>, size: u64) -> Decision {
     let record = candidate.record;
-    let begin = |why| Decision::Begin {
-        generation: record.generation.saturating_add(1),
-        why,
-    };
+    let begin = |why| Decision::Begin { generation: record.generation.saturating_add(1), why };
     if !candidate.head_matches {
         // A file cut to less than its fingerprint cannot match it either.
         let cut = size < u64::from(record.head.len);
-        begin(if cut {
-            Why::Truncated(record.stream)
-        } else {
-            Why::NumberUsedAgain
-        })
+        begin(if cut { Why::Truncated(record.stream) } else { Why::NumberUsedAgain })
     } else if size < record.position.offset || !candidate.marker_matches {
         begin(Why::Truncated(record.stream))
     } else {
@@ -101,28 +94,15 @@ mod tests {
 
     fn record(stream: u64, file: FileId, generation: u32, head: u32) -> Record {
         let head = Head { len: head, hash: 0 };
-        let position = Position {
-            offset: 500,
-            marker: 0,
-        };
-        Record {
-            stream,
-            file,
-            generation,
-            head,
-            position,
-            ..Record::default()
-        }
+        let position = Position { offset: 500, marker: 0 };
+        Record { stream, file, generation, head, position, ..Record::default() }
     }
 
     #[test]
     fn the_table_of_decisions() {
         let (mine, old) = (record(7, FILE, 3, 300), record(8, FILE, 2, 300));
-        let (gone, short, twin) = (
-            record(9, OTHER, 0, 300),
-            record(10, OTHER, 0, 200),
-            record(11, OTHER, 1, 300),
-        );
+        let (gone, short, twin) =
+            (record(9, OTHER, 0, 300), record(10, OTHER, 0, 200), record(11, OTHER, 1, 300));
         let begin = |generation, why| Decision::Begin { generation, why };
         let case = |record, alive, head_matches, marker_matches| Candidate {
             record,
@@ -132,78 +112,28 @@ mod tests {
         };
         for (name, size, candidates, expected) in [
             ("nothing known", 900, vec![], begin(0, Why::Unknown)),
-            (
-                "same file, grown",
-                900,
-                vec![case(&mine, false, true, true)],
-                Decision::Continue(7),
-            ),
-            (
-                "same file, not grown",
-                500,
-                vec![case(&mine, false, true, true)],
-                Decision::Continue(7),
-            ),
-            (
-                "cut short",
-                499,
-                vec![case(&mine, false, true, true)],
-                begin(4, Why::Truncated(7)),
-            ),
+            ("same file, grown", 900, vec![case(&mine, false, true, true)], Decision::Continue(7)),
+            ("same file, not grown", 500, vec![case(&mine, false, true, true)], Decision::Continue(7)),
+            ("cut short", 499, vec![case(&mine, false, true, true)], begin(4, Why::Truncated(7))),
             (
                 "cut below its fingerprint",
                 9,
                 vec![case(&mine, false, false, false)],
                 begin(4, Why::Truncated(7)),
             ),
-            (
-                "written anew",
-                900,
-                vec![case(&mine, false, true, false)],
-                begin(4, Why::Truncated(7)),
-            ),
-            (
-                "number used again",
-                900,
-                vec![case(&mine, false, false, true)],
-                begin(4, Why::NumberUsedAgain),
-            ),
+            ("written anew", 900, vec![case(&mine, false, true, false)], begin(4, Why::Truncated(7))),
+            ("number used again", 900, vec![case(&mine, false, false, true)], begin(4, Why::NumberUsedAgain)),
             (
                 "the newest generation counts",
                 900,
                 vec![case(&old, false, true, true), case(&mine, false, true, false)],
                 begin(4, Why::Truncated(7)),
             ),
-            (
-                "moved to another file",
-                900,
-                vec![case(&gone, false, true, true)],
-                Decision::Continue(9),
-            ),
-            (
-                "a copy, the original alive",
-                900,
-                vec![case(&gone, true, true, true)],
-                begin(0, Why::Unknown),
-            ),
-            (
-                "same header only",
-                900,
-                vec![case(&gone, false, true, false)],
-                begin(0, Why::Unknown),
-            ),
-            (
-                "a shorter copy",
-                499,
-                vec![case(&gone, false, true, true)],
-                begin(0, Why::Unknown),
-            ),
-            (
-                "too short to tell",
-                900,
-                vec![case(&short, false, true, true)],
-                begin(0, Why::Ambiguous),
-            ),
+            ("moved to another file", 900, vec![case(&gone, false, true, true)], Decision::Continue(9)),
+            ("a copy, the original alive", 900, vec![case(&gone, true, true, true)], begin(0, Why::Unknown)),
+            ("same header only", 900, vec![case(&gone, false, true, false)], begin(0, Why::Unknown)),
+            ("a shorter copy", 499, vec![case(&gone, false, true, true)], begin(0, Why::Unknown)),
+            ("too short to tell", 900, vec![case(&short, false, true, true)], begin(0, Why::Ambiguous)),
             (
                 "two fit",
                 900,

@@ -34,9 +34,7 @@ pub(super) fn find(
     paths: &PathSet,
     known: &Known,
 ) -> Vec<(PathBuf, Found)> {
-    let by_name = touched
-        .iter()
-        .filter_map(|path| Some((path.file_name()?, (path, lost.get(path)?))));
+    let by_name = touched.iter().filter_map(|path| Some((path.file_name()?, (path, lost.get(path)?))));
     let by_name = by_name.collect::<HashMap<_, _>>();
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -53,22 +51,13 @@ pub(super) fn find(
         }
         let Ok(metadata) = entry.metadata() else { continue };
         let facts = Facts::from(&metadata);
-        let wanted = lost.files.contains(&facts.id) || (lost.birth != 0 && facts.birth > lost.birth);
+        let wanted = lost.files.contains(&facts.id) || (lost.birth != 0 && facts.birth >= lost.birth);
         if !metadata.is_file() || !wanted || known.contains(facts.id) {
             continue;
         }
         if let Ok((file, facts)) = open(&location) {
             let path = (*path).clone();
-            found.push((
-                path.clone(),
-                Found {
-                    file,
-                    facts,
-                    path,
-                    location,
-                    listed: false,
-                },
-            ));
+            found.push((path.clone(), Found { file, facts, path, location, listed: false }));
         }
     }
     found.sort_by_key(|(_, found)| found.facts.birth);
@@ -77,11 +66,9 @@ pub(super) fn find(
 
 /// The names from which a rotation may have made this one: `access.log` for `access.log.1` or `access.log-20261123`.
 /// Compressed files hold other bytes and are not meant.
-fn originals(name: &OsStr) -> impl Iterator<Item = &OsStr> {
+pub(super) fn originals(name: &OsStr) -> impl Iterator<Item = &OsStr> {
     let bytes = name.as_bytes();
-    let compressed = [".gz", ".xz", ".bz2", ".zst"]
-        .iter()
-        .any(|suffix| bytes.ends_with(suffix.as_bytes()));
+    let compressed = [".gz", ".xz", ".bz2", ".zst"].iter().any(|suffix| bytes.ends_with(suffix.as_bytes()));
     let ends = (1..bytes.len()).filter(move |&end| !compressed && matches!(bytes[end], b'.' | b'-' | b'_'));
     ends.map(|end| OsStr::from_bytes(&bytes[..end]))
 }

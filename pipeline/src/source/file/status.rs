@@ -80,6 +80,10 @@ impl FileCounters {
     pub(super) fn add(counter: &AtomicU64, number: u64) {
         counter.fetch_add(number, Ordering::Relaxed);
     }
+
+    pub(super) fn subtract(counter: &AtomicU64, number: u64) {
+        counter.fetch_sub(number, Ordering::Relaxed);
+    }
 }
 
 /// What a file source tells about itself.

@@ -55,8 +55,20 @@ pub(super) struct Tail {
     window: usize,
     /// What was tried last: the size of the file then, and what was to become of its end.
     tried: Option<(u64, End)>,
+    /// Whether the file was written since the bytes before the position were last compared.
+    unverified: bool,
+    /// Bytes of the content; `u64::MAX` while that of a compressed file is unknown.
     pub(super) size: u64,
+    /// The largest size seen since its stream began.
+    pub(super) largest: u64,
+    /// Bytes of the file.
+    pub(super) disk_size: u64,
     pub(super) modified: i64,
+    pub(super) compressed: bool,
+    /// Whether it was compared with what is known; a compressed file waits for it until it is complete.
+    pub(super) decided: bool,
+    /// What was last said to be wrong with it.
+    pub(super) complaint: Option<String>,
     /// When it was last seen to have changed.
     pub(super) changed_at: Instant,
     /// Whether a path of the source leads to it.
@@ -113,6 +125,8 @@ impl Tail {
             id: facts.id,
             path,
             location,
+            compressed: content.is_compressed(),
+            size: content.len(facts.size),
             content: Some(content),
             stream: None,
             generation: 0,
@@ -123,7 +137,11 @@ impl Tail {
             scanned: 0,
             window: CHUNK_BYTES,
             tried: None,
-            size: facts.size,
+            unverified: false,
+            largest: 0,
+            disk_size: facts.size,
+            decided: false,
+            complaint: None,
             modified: facts.modified,
             changed_at: now,
             listed: true,
@@ -140,6 +158,7 @@ impl Tail {
         self.stream = None;
         self.generation = generation;
         self.head = Head::default();
+        self.largest = 0;
         self.go_to(Position::default());
         self.progress.set_stream(None);
     }
@@ -152,15 +171,30 @@ impl Tail {
         self.tried = None;
     }
 
+    /// Reads the file as a compressed one from now on.
+    pub(super) fn decompress(&mut self) {
+        self.content = self.content.take().map(Content::decompressed);
+        (self.compressed, self.decided) = (true, false);
+    }
+
     /// Takes note of what the kernel tells now.
     pub(super) fn note(&mut self, facts: Facts, now: Instant) {
-        if facts.size != self.size || facts.modified != self.modified {
+        if facts.size != self.disk_size || facts.modified != self.modified {
             self.changed_at = now;
+            self.unverified = true;
         }
-        self.size = facts.size;
+        self.disk_size = facts.size;
+        self.size = self.content.as_ref().map_or(self.size, |content| content.len(facts.size));
         self.modified = facts.modified;
         self.deleted = facts.links == 0;
-        self.progress.set(self.size, self.position.offset);
+        self.show();
+    }
+
+    /// Tells others how far it is.
+    pub(super) fn show(&mut self) {
+        let size = if self.size == u64::MAX { self.position.offset } else { self.size };
+        self.largest = self.largest.max(size);
+        self.progress.set(size, self.position.offset);
     }
 
     /// Bytes that are not read, or not complete.
@@ -184,6 +218,14 @@ impl Tail {
         Ok(bytes)
     }
 
+    /// Whether this is a compressed file whose content surely ends at this offset.
+    pub(super) fn is_complete_at(&mut self, offset: u64) -> io::Result<bool> {
+        match &mut self.content {
+            Some(Content::Gzip(gzip)) => gzip.trailer_tells(offset),
+            _ => Ok(false),
+        }
+    }
+
     /// The marker of a place in the file as it is now; `None` when the file does not reach it.
     pub(super) fn marker_at(&mut self, offset: u64) -> io::Result<Option<u64>> {
         let len = marker_len(offset);
@@ -197,6 +239,19 @@ impl Tail {
 
     /// Reads and sends up to about `quantum` bytes. `end` applies to the end of the file.
     pub(super) fn read(&mut self, reading: &Reading, stream: &Arc<Stream>, quantum: u64, end: End) -> Turn {
+        if std::mem::take(&mut self.unverified) {
+            self.tried = None;
+            // What is unread is compared as it is read; a file of the same length may be another all the same.
+            if self.unread() == 0 && self.size == self.position.offset {
+                match self.marker_at(self.position.offset) {
+                    Ok(marker) if self.size > 0 && marker != Some(self.position.marker) => {
+                        return Turn::Rewritten;
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Turn::Failed(error),
+                }
+            }
+        }
         let begin = self.position.offset.max(self.scanned);
         while self.position.offset.max(self.scanned) - begin < quantum {
             if self.size < self.position.offset.max(self.scanned) {
@@ -211,7 +266,7 @@ impl Tail {
                 self.read_chunk(reading, stream, end)
             };
             match step {
-                Ok(()) => self.progress.set(self.size, self.position.offset),
+                Ok(()) => self.show(),
                 Err(turn) => return turn,
             }
         }
@@ -231,14 +286,7 @@ impl Tail {
             self.window = CHUNK_BYTES;
             let marker = identity::marker(&buffer.bytes[..before + taken.consumed]);
             let offset = self.position.offset + taken.consumed as u64;
-            return self.send(
-                reading,
-                stream,
-                buffer,
-                before,
-                taken,
-                Position { offset, marker },
-            );
+            return self.send(reading, stream, buffer, before, taken, Position { offset, marker });
         }
         if whole {
             self.tried = Some((self.size, end));
@@ -259,12 +307,15 @@ impl Tail {
         let filled = content.read_at(self.position.offset - before as u64, &mut buffer.bytes[..len])?;
         let same = before == 0
             || (filled >= before && identity::marker(&buffer.bytes[..before]) == self.position.marker);
-        if same && (filled > before || len == before) {
-            Ok((buffer, filled))
-        } else {
+        if !same {
             buffer.give_back();
-            Err(Turn::Rewritten)
+            return Err(Turn::Rewritten);
         }
+        if filled < len {
+            // The end came before it was expected: the length of a compressed file, or a file cut short just now.
+            self.size = self.position.offset + (filled - before) as u64;
+        }
+        Ok((buffer, filled))
     }
 
     /// A whole window holds no complete event: a hole is passed over, a long line gets a larger window, and one longer
@@ -283,14 +334,8 @@ impl Tail {
     }
 
     fn frame(&self, reading: &Reading, chunk: &[u8], end: End) -> Taken {
-        let place = Place {
-            offset: self.position.offset,
-            read_at: crate::time::now(),
-        };
-        let mut taken = Taken {
-            read_at: place.read_at,
-            ..Taken::default()
-        };
+        let place = Place { offset: self.position.offset, read_at: crate::time::now() };
+        let mut taken = Taken { read_at: place.read_at, ..Taken::default() };
         let framer = &reading.framer;
         if self.text == Text::Utf8 && framer.multiline.is_none() {
             taken.events.reserve(chunk.len() / 128);
@@ -299,19 +344,8 @@ impl Tail {
         }
         // A window at its limit gets no larger: the lines that are there are the event.
         let at_limit = self.window > CHUNK_BYTES && self.window >= framer.event_bytes_max();
-        let end = if end == End::Open && at_limit {
-            End::CloseEvent
-        } else {
-            end
-        };
-        taken.consumed = framer.frame(
-            self.text,
-            chunk,
-            place,
-            end,
-            &mut taken.decoded,
-            &mut taken.events,
-        );
+        let end = if end == End::Open && at_limit { End::CloseEvent } else { end };
+        taken.consumed = framer.frame(self.text, chunk, place, end, &mut taken.decoded, &mut taken.events);
         taken
     }
 
@@ -346,35 +380,16 @@ impl Tail {
         let max = reading.framer.max_line_bytes / unit * unit;
         let marker = self.marker_at(next)?.ok_or(Turn::Rewritten)?;
         let (buffer, filled) = self.fill(reading, before + max)?;
-        let mut taken = Taken {
-            read_at: crate::time::now(),
-            ..Taken::default()
-        };
+        let mut taken = Taken { read_at: crate::time::now(), ..Taken::default() };
         let mut len = filled - before;
         if self.text != Text::Utf8 {
-            self.text
-                .decode(&buffer.bytes[before..filled], &mut taken.decoded);
+            self.text.decode(&buffer.bytes[before..filled], &mut taken.decoded);
             len = taken.decoded.len();
         }
-        let line = Span {
-            start: 0,
-            len: u32::try_from(len).unwrap_or(u32::MAX),
-        };
-        taken.events.push(Batch::line(
-            line,
-            self.position.offset,
-            taken.read_at,
-            EventFlags::CUT,
-        ));
+        let line = Span { start: 0, len: u32::try_from(len).unwrap_or(u32::MAX) };
+        taken.events.push(Batch::line(line, self.position.offset, taken.read_at, EventFlags::CUT));
         taken.consumed = filled - before;
-        self.send(
-            reading,
-            stream,
-            buffer,
-            before,
-            taken,
-            Position { offset: next, marker },
-        )
+        self.send(reading, stream, buffer, before, taken, Position { offset: next, marker })
     }
 
     /// Sends what was taken out of the buffer, and moves the position to `next`.
@@ -393,11 +408,7 @@ impl Tail {
             buffer.give_back();
             return Ok(());
         }
-        let cut = taken
-            .events
-            .iter()
-            .filter(|event| event.flags.contains(EventFlags::CUT))
-            .count();
+        let cut = taken.events.iter().filter(|event| event.flags.contains(EventFlags::CUT)).count();
         if cut > 0 {
             FileCounters::add(&reading.status.counters.cut_lines, cut as u64);
         }

@@ -44,12 +44,7 @@ impl Watcher {
     pub(super) fn new() -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let buffer = vec![MaybeUninit::uninit(); BUFFER_BYTES];
-        Ok(Self {
-            inotify,
-            folders: HashMap::new(),
-            watches: HashMap::new(),
-            buffer,
-        })
+        Ok(Self { inotify, folders: HashMap::new(), watches: HashMap::new(), buffer })
     }
 
     /// Watches a folder, if it is not watched yet.

@@ -1,0 +1,155 @@
+//! The paths of the admin interface.
+//!
+//! Owns: `/health`, `/ready`, `/metrics`, `/api/ledger`, `/api/sources`, `/api/outputs`.
+//! Promises: the figures of one source are of one moment; JSON is one object with named members.
+//! Never: takes anything but GET.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use logweir_pipeline::ledger::Counts;
+use serde_json::{Value, json};
+
+use super::{Overview, metrics};
+
+/// The router. `loopback` limits it to requests for a loopback host.
+pub(super) fn router(overview: Arc<Overview>, loopback: bool) -> Router {
+    let router = Router::new()
+        .route("/health", get(async || "ok\n"))
+        .route("/ready", get(ready))
+        .route("/metrics", get(openmetrics))
+        .route("/api/ledger", get(ledger))
+        .route("/api/sources", get(sources))
+        .route("/api/outputs", get(outputs))
+        .with_state(overview);
+    if loopback { router.layer(middleware::from_fn(only_for_loopback_hosts)) } else { router }
+}
+
+/// Refuses requests for a name that is not this host's own: a page in a browser could have pointed it here.
+async fn only_for_loopback_hosts(request: Request, next: Next) -> Response {
+    if is_for_loopback(request.headers()) {
+        return next.run(request).await;
+    }
+    let reason = "this interface answers requests for localhost only; `[admin] listen` opens it to others\n";
+    (StatusCode::FORBIDDEN, reason).into_response()
+}
+
+fn is_for_loopback(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST) else {
+        return true;
+    };
+    let Ok(host) = host.to_str() else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+async fn ready(State(overview): State<Arc<Overview>>) -> Response {
+    if overview.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+async fn openmetrics(State(overview): State<Arc<Overview>>) -> Response {
+    match metrics::text(&overview) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn ledger(State(overview): State<Arc<Overview>>) -> Json<Value> {
+    let sources = overview.ledger.counts().map(|(name, counts)| (name.to_owned(), counts_json(&counts)));
+    Json(json!({ "sources": sources.collect::<serde_json::Map<_, _>>() }))
+}
+
+fn counts_json(counts: &Counts) -> Value {
+    let dropped = counts.dropped.iter().map(|(name, number)| (name.to_string(), json!(number)));
+    json!({
+        "read": counts.read,
+        "delivered": counts.delivered,
+        "dropped": dropped.collect::<serde_json::Map<_, _>>(),
+        "rejected": counts.rejected,
+        "in_flight": counts.in_flight,
+        "bytes": counts.bytes,
+        "unparsed": counts.unparsed,
+        "invalid_utf8": counts.invalid_utf8,
+        "adds_up": counts.adds_up(),
+    })
+}
+
+async fn sources(State(overview): State<Arc<Overview>>) -> Json<Value> {
+    let mut sources = serde_json::Map::new();
+    for (name, status) in &overview.files {
+        let files = status.files().into_iter().map(|file| {
+            json!({
+                "path": file.path.to_string_lossy(),
+                "size": file.size,
+                "offset": file.read,
+                "acknowledged": file.acknowledged,
+                "lag": file.lag,
+                "state": file.state.name(),
+            })
+        });
+        sources.insert(name.clone(), json!({ "files": files.collect::<Vec<_>>() }));
+    }
+    for (name, counts) in overview.ledger.counts() {
+        sources.entry(name).or_insert_with(|| json!({ "offset": counts.bytes, "files": [] }));
+    }
+    Json(json!({ "sources": sources }))
+}
+
+async fn outputs(State(overview): State<Arc<Overview>>) -> Json<Value> {
+    let outputs = overview.outputs.iter().map(|status| {
+        let counts = status.counts();
+        let value = json!({
+            "kind": status.kind(),
+            "state": status.state().name(),
+            "delivered": counts.delivered,
+            "rejected": counts.rejected,
+            "retried": counts.retried,
+            "requests": counts.requests,
+            "bytes": counts.bytes,
+            "in_flight": counts.in_flight,
+            "concurrency": counts.concurrency,
+            "last_error": status.last_error(),
+        });
+        (status.name().to_owned(), value)
+    });
+    Json(json!({ "outputs": outputs.collect::<serde_json::Map<_, _>>() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_answered() {
+        for (host, answered) in [
+            ("127.0.0.1:9598", true),
+            ("localhost:9598", true),
+            ("LocalHost", true),
+            ("[::1]:9598", true),
+            ("127.8.8.8", true),
+            ("evil.example:9598", false),
+            ("127.0.0.1.evil.example", false),
+            ("192.168.0.1", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            assert_eq!(is_for_loopback(&headers), answered, "{host}");
+        }
+        assert!(is_for_loopback(&HeaderMap::new()));
+    }
+}

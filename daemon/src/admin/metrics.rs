@@ -1,0 +1,197 @@
+//! `/metrics`: the figures as OpenMetrics text.
+//!
+//! Owns: the names and meaning of all metrics; each begins with `logweir_`.
+//! Promises: figures are read when they are asked for, so nobody pays for them otherwise.
+//! Never: puts a line's text or a path into a label, so the number of series is bounded by the config.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use logweir_outputs::status::{OutputCounts, OutputStatus};
+use logweir_pipeline::ledger::Counts;
+use logweir_pipeline::source::file::FileCounters;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::Overview;
+
+/// The content type of the text.
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A figure of one source.
+type SourceFigure = fn(&Counts) -> u64;
+/// A figure of one file source.
+type FileFigure = fn(&FileCounters) -> &AtomicU64;
+/// A figure of one output.
+type OutputFigure = fn(&OutputCounts) -> u64;
+
+const SOURCE_COUNTERS: &[(&str, &str, SourceFigure)] = &[
+    ("events_read", "Events read", |counts| counts.read),
+    ("events_delivered", "Events that every output has", |counts| counts.delivered),
+    ("events_rejected", "Events that an output refused; the dead letter has them", |counts| counts.rejected),
+    ("events_unparsed", "Events that no grammar took; they are delivered as they are", |counts| {
+        counts.unparsed
+    }),
+    ("events_invalid_utf8", "Events with invalid UTF-8", |counts| counts.invalid_utf8),
+    ("read_bytes", "Bytes read", |counts| counts.bytes),
+];
+
+const OUTPUT_COUNTERS: &[(&str, &str, OutputFigure)] = &[
+    ("output_events_delivered", "Events that the output's store has", |counts| counts.delivered),
+    ("output_events_already_stored", "Events that the store had from before a restart", |counts| {
+        counts.already_stored
+    }),
+    ("output_events_rejected", "Events that the store refused for good", |counts| counts.rejected),
+    ("output_events_soft_failed", "Events that the store took but could not index", |counts| {
+        counts.soft_failures
+    }),
+    ("output_events_retried", "Events sent again", |counts| counts.retried),
+    ("output_requests", "Requests sent", |counts| counts.requests),
+    ("output_sent_bytes", "Bytes of request bodies sent", |counts| counts.bytes),
+];
+
+const FILE_COUNTERS: &[(&str, &str, FileFigure)] = &[
+    ("files_rotated", "Files that were renamed or deleted, read to their end and closed", |files| {
+        &files.rotated
+    }),
+    ("files_truncated", "Files that were cut short or written anew in place", |files| &files.truncated),
+    ("files_lost_bytes_possible", "Bytes cut off unread that are in no copy", |files| {
+        &files.lost_bytes_possible
+    }),
+    ("lines_cut", "Lines that were longer than the limit", |files| &files.cut_lines),
+    ("files_errors", "Paths that could not be listed, opened or read", |files| &files.errors),
+];
+
+/// All metrics of this moment.
+pub(super) fn text(overview: &Arc<Overview>) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("logweir");
+    registry.register_collector(Box::new(Figures(Arc::clone(overview))));
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Figures(Arc<Overview>);
+
+impl Collector for Figures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.sources(&mut encoder)?;
+        self.files(&mut encoder)?;
+        self.outputs(&mut encoder)?;
+        self.process(&mut encoder)
+    }
+}
+
+impl Figures {
+    fn sources(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let sources = self.0.ledger.counts().collect::<Vec<_>>();
+        for (name, help, figure) in SOURCE_COUNTERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (source, counts) in &sources {
+                let labels = [("source", *source)];
+                ConstCounter::new(figure(counts)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Events that a transform dropped";
+        let mut family = encoder.encode_descriptor("events_dropped", help, None, MetricType::Counter)?;
+        for (source, counts) in &sources {
+            for (transform, number) in &counts.dropped {
+                let labels = [("source", *source), ("transform", transform)];
+                ConstCounter::new(*number).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Events read and not yet settled";
+        let mut family = encoder.encode_descriptor("events_in_flight", help, None, MetricType::Gauge)?;
+        for (source, counts) in &sources {
+            gauge(counts.in_flight).encode(family.encode_family(&[("source", *source)])?)?;
+        }
+        Ok(())
+    }
+
+    fn files(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut figures = Vec::new();
+        for (source, status) in &self.0.files {
+            let files = status.files();
+            let lag = files.iter().map(|file| file.lag).sum::<u64>();
+            figures.push((source.as_str(), files.len() as u64, lag, &status.counters));
+        }
+        let mut family =
+            encoder.encode_descriptor("files", "Files that are read", None, MetricType::Gauge)?;
+        for (source, files, ..) in &figures {
+            gauge(*files).encode(family.encode_family(&[("source", *source)])?)?;
+        }
+        let help = "Bytes in files that are not yet acknowledged";
+        let mut family = encoder.encode_descriptor("files_lag_bytes", help, None, MetricType::Gauge)?;
+        for (source, _, lag, _) in &figures {
+            gauge(*lag).encode(family.encode_family(&[("source", *source)])?)?;
+        }
+        for (name, help, figure) in FILE_COUNTERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (source, .., counters) in &figures {
+                let value = figure(counters).load(Ordering::Relaxed);
+                ConstCounter::new(value).encode(family.encode_family(&[("source", *source)])?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn outputs(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let outputs = self.0.outputs.iter().map(|status| (status, status.counts())).collect::<Vec<_>>();
+        for (name, help, figure) in OUTPUT_COUNTERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (status, counts) in &outputs {
+                ConstCounter::new(figure(counts)).encode(family.encode_family(&labels(status))?)?;
+            }
+        }
+        let help = "Requests under way";
+        let mut family =
+            encoder.encode_descriptor("output_requests_in_flight", help, None, MetricType::Gauge)?;
+        for (status, counts) in &outputs {
+            gauge(counts.in_flight as u64).encode(family.encode_family(&labels(status))?)?;
+        }
+        let help = "1 for the state that the output is in";
+        let mut family = encoder.encode_descriptor("output_state", help, None, MetricType::Gauge)?;
+        for (status, _) in &outputs {
+            let [output, kind] = labels(status);
+            gauge(1).encode(family.encode_family(&[output, kind, ("state", status.state().name())])?)?;
+        }
+        Ok(())
+    }
+
+    fn process(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let memory = &self.0.memory;
+        let resident = resident_bytes();
+        for (name, help, value) in [
+            ("memory_used_bytes", "Memory of events on their way", memory.in_use() as u64),
+            ("memory_limit_bytes", "Limit of that memory", memory.limit() as u64),
+            ("process_resident_memory_bytes", "Resident memory of the process", resident),
+        ] {
+            let family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            gauge(value).encode(family)?;
+        }
+        let mut family = encoder.encode_descriptor("build", "The version", None, MetricType::Info)?;
+        family.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
+    }
+}
+
+fn labels(status: &OutputStatus) -> [(&'static str, &str); 2] {
+    [("output", status.name()), ("kind", status.kind())]
+}
+
+fn gauge(value: u64) -> ConstGauge<i64> {
+    ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// Resident memory as the kernel counts it; 0 where it does not say.
+fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok()).unwrap_or_default();
+    pages * rustix::param::page_size() as u64
+}

@@ -1,0 +1,288 @@
+//! `logweir parse`: what a grammar makes of lines.
+//!
+//! Owns: the command, and the sink that gathers fields for display.
+//! Promises: shows for each line its fields, or the place where the grammar stopped and what it expected there.
+//! Never: changes or keeps a line.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use logweir_parsers::preset::{Constant, PRESETS};
+use logweir_parsers::{Context, FORMATS, Format, KeyId, PresetId, Reject, Sink, key};
+use logweir_pipeline::time::{TimeText, now};
+use serde_json::{Map, Value, json};
+
+use crate::exit::Exit;
+
+/// Longest line looked at; the rest of a longer one is left out.
+const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Letters of the line shown on each side of the failing column.
+const EXCERPT: usize = 60;
+
+/// Arguments of `logweir parse`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The format
+    #[arg(value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name())))]
+    format: String,
+    /// A file of lines; standard input when absent
+    file: Option<PathBuf>,
+    /// One JSON object a line, also on a terminal
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    pub(super) fn execute(&self) -> anyhow::Result<Exit> {
+        let format = Format::by_name(&self.format).context("no such format")?;
+        let mut input: Box<dyn BufRead> = match &self.file {
+            Some(path) => {
+                let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+                Box::new(BufReader::new(file))
+            }
+            None => Box::new(io::stdin().lock()),
+        };
+        let as_json = self.json || !io::stdout().is_terminal();
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let context = Context { read_at: now(), utc_offset: 0 };
+        let mut line = Vec::new();
+        let (mut number, mut failed) = (0_u64, 0_u64);
+        while read_line(&mut input, &mut line).context("cannot read the lines")? {
+            number += 1;
+            let mut fields = Fields::default();
+            match format.parse(&line, &context, &mut fields) {
+                Ok(()) if as_json => writeln!(out, "{}", fields.into_json())?,
+                Ok(()) => fields.write_aligned(number, &mut out)?,
+                Err(reject) => {
+                    failed += 1;
+                    out.flush()?;
+                    explain(number, &line, reject, &mut io::stderr().lock())?;
+                }
+            }
+        }
+        out.flush()?;
+        if failed > 0 {
+            writeln!(io::stderr(), "{failed} of {number} lines did not fit {}", format.name())?;
+            return Ok(Exit::Failed);
+        }
+        Ok(Exit::Success)
+    }
+}
+
+/// Reads one line without its end; `false` at the end of the input.
+fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    if input.take(LINE_BYTES_MAX).read_until(b'\n', line)? == 0 {
+        return Ok(false);
+    }
+    if line.last() != Some(&b'\n') && line.len() as u64 == LINE_BYTES_MAX {
+        input.skip_until(b'\n')?;
+    }
+    while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        line.pop();
+    }
+    Ok(true)
+}
+
+/// Draws the line with a caret under the column where the grammar stopped.
+fn explain(number: u64, line: &[u8], reject: Reject, out: &mut dyn Write) -> io::Result<()> {
+    let offset = reject.offset.min(line.len());
+    let before = printable(&line[offset.saturating_sub(EXCERPT * 4)..offset]);
+    let skipped = before.chars().count().saturating_sub(EXCERPT);
+    let before = before.chars().skip(skipped).collect::<String>();
+    let after = printable(&line[offset..(offset + EXCERPT * 4).min(line.len())]);
+    let after = after.chars().take(EXCERPT).collect::<String>();
+    writeln!(out, "line {number}, column {}:", reject.offset + 1)?;
+    writeln!(out, "  {before}{after}")?;
+    writeln!(out, "  {}^ expected {}", " ".repeat(before.chars().count()), reject.expected)
+}
+
+/// The text with a visible sign for what a terminal would act on.
+fn printable(text: &[u8]) -> String {
+    String::from_utf8_lossy(text)
+        .chars()
+        .map(|letter| if letter.is_control() { '·' } else { letter })
+        .collect()
+}
+
+/// The fields of one line, in order.
+#[derive(Debug, Default)]
+struct Fields {
+    names: Vec<String>,
+    members: Vec<(String, Value)>,
+    timestamp: Option<i64>,
+    preset: Option<PresetId>,
+}
+
+impl Fields {
+    fn add(&mut self, key: KeyId, value: Value) {
+        let number = usize::from(key.0);
+        let met = |number: usize| self.names.get(number.checked_sub(key::KNOWN.len())?).map(String::as_str);
+        let name = key::KNOWN.get(number).copied().or_else(|| met(number)).unwrap_or("?").to_owned();
+        self.members.push((name, value));
+    }
+
+    /// Time, fields, then what the grammar says by its preset.
+    fn into_members(self) -> Vec<(String, Value)> {
+        let mut members = Vec::new();
+        if let Some(nanos) = self.timestamp {
+            members.push(("@timestamp".to_owned(), text(TimeText::new().render(nanos))));
+        }
+        members.extend(self.members);
+        for (key, constant) in
+            self.preset.and_then(|preset| PRESETS.get(usize::from(preset.0))).into_iter().copied().flatten()
+        {
+            let value = match constant {
+                Constant::Text(text) => json!(text),
+                Constant::List(items) => json!(items),
+            };
+            members.push((key::KNOWN[usize::from(key.0)].to_owned(), value));
+        }
+        members
+    }
+
+    /// One JSON object, the members in their order.
+    fn into_json(self) -> String {
+        let members = self.into_members().into_iter();
+        let members = members.map(|(name, value)| format!("{}:{value}", Value::String(name)));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    }
+
+    fn write_aligned(self, number: u64, out: &mut dyn Write) -> io::Result<()> {
+        let members = self.into_members();
+        let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        writeln!(out, "line {number}")?;
+        for (name, value) in members {
+            let shown = match value {
+                Value::String(text) => printable(text.as_bytes()),
+                other => other.to_string(),
+            };
+            writeln!(out, "  {name:width$}  {shown}")?;
+        }
+        Ok(())
+    }
+}
+
+fn text(bytes: &[u8]) -> Value {
+    Value::String(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// A JSON value from its text.
+fn parsed(json: &[u8]) -> Value {
+    serde_json::from_slice(json).unwrap_or_else(|_| text(json))
+}
+
+fn joined(pieces: &mut dyn Iterator<Item = &[u8]>) -> Vec<u8> {
+    pieces.flatten().copied().collect()
+}
+
+impl Sink for Fields {
+    fn key(&mut self, name: &[u8]) -> Option<KeyId> {
+        let name = String::from_utf8_lossy(name);
+        let known = key::KNOWN.iter().position(|known| *known == name);
+        let number = known.unwrap_or_else(|| {
+            let met = self.names.iter().position(|met| *met == name).unwrap_or_else(|| {
+                self.names.push(name.into_owned());
+                self.names.len() - 1
+            });
+            key::KNOWN.len() + met
+        });
+        u16::try_from(number).ok().map(KeyId)
+    }
+
+    fn text_span(&mut self, key: KeyId, value: &[u8]) {
+        self.add(key, text(value));
+    }
+
+    fn json_text_span(&mut self, key: KeyId, value: &[u8]) {
+        let quoted = [b"\"", value, b"\""].concat();
+        self.add(key, parsed(&quoted));
+    }
+
+    fn json_span(&mut self, key: KeyId, json: &[u8]) {
+        self.add(key, parsed(json));
+    }
+
+    fn member(&mut self, json: &[u8]) {
+        let object = [b"{", json, b"}"].concat();
+        if let Ok(members) = serde_json::from_slice::<Map<String, Value>>(&object) {
+            self.members.extend(members);
+        }
+    }
+
+    fn made_member(&mut self, name: &[u8], value: &[u8]) {
+        self.members.push((String::from_utf8_lossy(name).into_owned(), text(value)));
+    }
+
+    fn made_text(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        self.add(key, text(&joined(pieces)));
+    }
+
+    fn made_json(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        self.add(key, parsed(&joined(pieces)));
+    }
+
+    fn integer(&mut self, key: KeyId, value: i64) {
+        self.add(key, json!(value));
+    }
+
+    fn timestamp(&mut self, nanos: i64) {
+        self.timestamp = Some(nanos);
+    }
+
+    fn preset(&mut self, preset: PresetId) {
+        self.preset = Some(preset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caret_stands_under_the_failing_column() {
+        let mut drawn = Vec::new();
+        let reject = Reject { offset: 4, expected: "a number" };
+        explain(7, b"a=1\tx", reject, &mut drawn).unwrap();
+        assert_eq!(
+            String::from_utf8(drawn).unwrap(),
+            "line 7, column 5:\n  a=1·x\n      ^ expected a number\n"
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_column() {
+        let mut drawn = Vec::new();
+        let line = vec![b'x'; 100_000];
+        explain(1, &line, Reject { offset: 50_000, expected: "y" }, &mut drawn).unwrap();
+        assert!(drawn.len() < 400);
+    }
+
+    #[test]
+    fn lines_end_with_or_without_a_newline() {
+        let mut input: &[u8] = b"one\r\n\ntwo";
+        let mut line = Vec::new();
+        let mut lines = Vec::new();
+        while read_line(&mut input, &mut line).unwrap() {
+            lines.push(String::from_utf8(line.clone()).unwrap());
+        }
+        assert_eq!(lines, ["one", "", "two"]);
+    }
+
+    #[test]
+    fn fields_are_shown_in_their_order() {
+        let mut fields = Fields::default();
+        fields.text_span(key::MESSAGE, b"hi \"you\"");
+        let own = fields.key(b"own").unwrap();
+        fields.integer(own, 5);
+        fields.timestamp(0);
+        assert_eq!(
+            fields.into_json(),
+            r#"{"@timestamp":"1970-01-01T00:00:00.000Z","message":"hi \"you\"","own":5}"#
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! The config: TOML files in, a config that can run out.
+//!
+//! Owns: the two steps, raw ([`raw`]) and checked ([`checked`]), the tables of keys ([`schema`] and the files of each
+//! section) and how mistakes are told ([`error`]).
+//! Promises: all mistakes at once, each with file, line, span, what was expected and the nearest right name; no
+//! secret is ever printed.
+//! Never: starts anything.
+
+pub(crate) mod checked;
+mod decode;
+pub(crate) mod error;
+mod expand;
+mod graph;
+mod nearest;
+pub(crate) mod outputs;
+mod raw;
+pub(crate) mod reference;
+mod schema;
+pub(crate) mod secret;
+mod section;
+pub(crate) mod settings;
+pub(crate) mod sources;
+mod transforms;
+pub(crate) mod units;
+
+use std::path::PathBuf;
+
+pub(crate) use checked::Config;
+pub(crate) use error::Report;
+pub(crate) use nearest::nearest;
+
+/// Loads the config of these files and folders. The report holds what is wrong, and warnings; without a config it
+/// holds at least one error.
+pub(crate) fn load(paths: &[PathBuf]) -> (Option<Config>, Report) {
+    load_with(paths, &|name| std::env::var(name).ok())
+}
+
+fn load_with(paths: &[PathBuf], environment: &dyn Fn(&str) -> Option<String>) -> (Option<Config>, Report) {
+    let (files, mut diagnostics) = raw::read_files(paths);
+    if !diagnostics.is_empty() {
+        return (None, Report { files, diagnostics });
+    }
+    let (config, found) = checked::check(&files, environment);
+    diagnostics.extend(found);
+    let report = Report { files, diagnostics };
+    (config.filter(|_| report.errors() == 0), report)
+}
+
+#[cfg(test)]
+mod tests;

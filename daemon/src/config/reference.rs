@@ -1,0 +1,102 @@
+//! The config reference, from the tables that decoding uses.
+//!
+//! Owns: the text of `logweir config-reference`.
+//! Promises: every section, key, step and format, each with type, default, unit and meaning; it cannot rot.
+//! Never: knows a key by name.
+
+use std::fmt::Write;
+
+use logweir_parsers::FORMATS;
+
+use super::schema::{Absent, Key, Kind, SectionKind, sections};
+
+/// The whole reference, or that of one section (`outputs.file`, `admin`, `formats`), as Markdown. `None` when there
+/// is no such section.
+pub(crate) fn reference(wanted: Option<&str>) -> Option<String> {
+    let mut text = String::new();
+    for section in sections() {
+        let name = section.reference();
+        if wanted.is_none_or(|wanted| wanted == name || name.starts_with(&format!("{wanted}."))) {
+            append_section(section, &mut text);
+        }
+    }
+    if wanted.is_none_or(|wanted| wanted == "formats") {
+        append_formats(&mut text);
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// The names that [`reference`] knows.
+pub(crate) fn names() -> Vec<String> {
+    sections().map(SectionKind::reference).chain(["formats".to_owned()]).collect()
+}
+
+fn append_section(section: &SectionKind, text: &mut String) {
+    let title = match (section.header, section.component) {
+        ("", _) => "Global".to_owned(),
+        (header, Some(component)) => format!("[{header}] type = \"{component}\""),
+        (header, None) => format!("[{header}]"),
+    };
+    append(text, format_args!("## {title}\n\n{}\n\n", section.summary));
+    for key in section.all_keys() {
+        append_key(key, "", text);
+    }
+    text.push('\n');
+}
+
+fn append_key(key: &Key, indent: &str, text: &mut String) {
+    let absent = match key.absent {
+        Absent::Error => "required".to_owned(),
+        Absent::None => "optional".to_owned(),
+        Absent::Default(default) => format!("default `{default}`"),
+    };
+    append(text, format_args!("{indent}- `{}` ({}; {absent}): {}\n", key.name, key.kind.name(), key.summary));
+    if let Kind::Table(keys) | Kind::Steps(keys) = key.kind {
+        for key in keys {
+            append_key(key, &format!("{indent}  "), text);
+        }
+    }
+}
+
+fn append_formats(text: &mut String) {
+    text.push_str("## Formats\n\nThe names that `parse` of a source and `logweir parse` take.\n\n");
+    for format in FORMATS {
+        append(
+            text,
+            format_args!("- `{}` (dataset `{}`):{}\n", format.name(), format.dataset(), format.summary()),
+        );
+    }
+    text.push('\n');
+}
+
+/// Writing to a `String` has no errors.
+fn append(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    if text.write_fmt(arguments).is_err() {
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_and_format_is_in_the_reference() {
+        let text = reference(None).unwrap();
+        for key in sections().flat_map(SectionKind::all_keys) {
+            assert!(text.contains(&format!("- `{}` (", key.name)), "{}", key.name);
+        }
+        for format in FORMATS {
+            assert!(text.contains(&format!("- `{}` (dataset", format.name())));
+        }
+    }
+
+    #[test]
+    fn a_section_is_found_by_each_of_its_names() {
+        for name in names() {
+            assert!(reference(Some(&name)).is_some(), "{name}");
+        }
+        assert!(reference(Some("outputs")).unwrap().matches("## [outputs.NAME]").count() > 1);
+        assert_eq!(reference(Some("nonsense")), None);
+    }
+}

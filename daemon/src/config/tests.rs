@@ -1,0 +1,82 @@
+//! Configs as data: each `testdata/config/NAME.toml` (or folder `NAME`) with what is said of it, `NAME.expected`.
+//!
+//! `UPDATE_EXPECTED=1 cargo test` writes what is said into the files, for a person to read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+fn environment(name: &str) -> Option<String> {
+    (name == "LOGWEIR_TEST_SECRET").then(|| "hunter2".to_owned())
+}
+
+fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/config")
+}
+
+#[test]
+fn every_mistake_is_told_as_expected() {
+    let folder = testdata();
+    let mut cases = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "expected") {
+            continue;
+        }
+        let (config, report) = load_with(std::slice::from_ref(&path), &environment);
+        let place = format!("{}/", folder.display());
+        let mut said = report.render(false).replace(&place, "");
+        if config.is_some() {
+            said.push_str("runs\n");
+        }
+        assert!(!said.contains("hunter2"), "{} prints a secret:\n{said}", path.display());
+        let expected = path.with_extension("expected");
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&expected, &said).unwrap();
+        }
+        let wanted = fs::read_to_string(&expected).unwrap();
+        assert_eq!(said, wanted, "{}", path.display());
+        cases += 1;
+    }
+    assert!(cases >= 10);
+}
+
+#[test]
+fn every_example_is_a_config_that_runs() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config-examples");
+    let mut count = 0;
+    for entry in fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let (config, report) = load_with(std::slice::from_ref(&path), &|_| None);
+            assert!(config.is_some(), "{}", report.render(false));
+            count += 1;
+        }
+    }
+    assert!(count >= 3);
+}
+
+#[test]
+fn a_missing_config_is_told_with_its_path() {
+    let (config, report) = load_with(&[PathBuf::from("/nowhere/logweir.toml")], &environment);
+    assert!(config.is_none());
+    assert!(report.render(false).contains("cannot read the config `/nowhere/logweir.toml`"));
+}
+
+#[test]
+fn every_default_is_a_value_of_its_kind() {
+    let files = [raw::ConfigFile { path: PathBuf::from("test.toml"), text: String::new() }];
+    for kind in schema::sections() {
+        let mut decoder = decode::Decoder::new(&files, &environment);
+        let place = error::Place::new(0, 0..0);
+        let name = raw::Located { value: "test", place };
+        let keys = kind.all_keys().filter(|key| matches!(key.absent, schema::Absent::Default(_)));
+        let keys = keys.collect::<Vec<_>>();
+        let section = decoder.keys(name, &keys, &[]);
+        assert!(decoder.diagnostics.is_empty(), "{}: {:?}", kind.reference(), decoder.diagnostics);
+        for key in keys {
+            assert!(section.has(key.name), "`{}` of {} has no default", key.name, kind.reference());
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The wiring: this file reads in the order in which data flows.
+//!
+//! Owns: every thread and task of a running pipeline, from the sources to the drivers of the outputs.
+//! Promises: stopping walks the same order: sources end, their channels close, workers flush and end, drivers drain,
+//! positions are stored. Each stage ends because the one before is gone.
+//! Never: decides what happens to an event.
+
+mod stage;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use crossbeam_channel::Receiver;
+use logweir_outputs::dead_letter::{DeadLetter, DeadLetterConfig};
+use logweir_outputs::driver::DriverEnd;
+use logweir_outputs::output::{Output, OutputDependencies};
+use logweir_pipeline::checkpoint::Checkpoints;
+use logweir_pipeline::event::Constants;
+use logweir_pipeline::installation::Installation;
+use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
+use logweir_pipeline::source::{BatchSender, SourceContext, stdin};
+use logweir_pipeline::worker::{Route, Worker};
+use logweir_pipeline::{Batch, Ledger, Memory, SourceMeta, Stop};
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinSet};
+
+use crate::admin::Overview;
+use crate::config::Config;
+use crate::config::sources::{Source, SourceKind};
+use stage::Stage;
+
+/// Batches that wait before each worker: enough to keep it busy, few enough to cost little.
+const INBOX_BATCHES: usize = 4;
+
+/// How a driver's task ended.
+type DriverResult = Result<DriverEnd, JoinError>;
+
+/// A running pipeline.
+#[derive(Debug)]
+pub(crate) struct Topology {
+    /// What there is to see of it.
+    pub(crate) overview: Arc<Overview>,
+    /// The request to end it.
+    pub(crate) stop: Stop,
+    sources: Stage,
+    workers: Stage,
+    drivers: JoinSet<(String, DriverResult)>,
+    checkpoints: Arc<Checkpoints>,
+    flusher: Stage,
+    flusher_stop: Stop,
+    _installation: Installation,
+}
+
+/// How a pipeline ended: what went wrong, if anything.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    /// What went wrong, one sentence each.
+    pub(crate) failures: Vec<String>,
+}
+
+impl Topology {
+    /// Starts everything. The drivers run on `runtime`.
+    pub(crate) fn start(
+        config: &Config,
+        installation: Installation,
+        runtime: &Handle,
+        once: bool,
+    ) -> anyhow::Result<Self> {
+        let stop = Stop::default();
+        let memory = Memory::new(config.settings.memory);
+        let checkpoints = Checkpoints::open(installation.data_dir());
+        let outputs = spawn_outputs(config, &memory, &installation, runtime)?;
+        let statuses = outputs.iter().map(|output| Arc::clone(&output.status)).collect();
+
+        let (batches, inboxes) = channels(config.settings.workers);
+        let starter =
+            SourceStarter { batches, memory: &memory, stop: &stop, once, checkpoints: &checkpoints };
+        let started = starter.start(config, &installation)?;
+        let workers = start_workers(inboxes, config, &outputs, &stop)?;
+        let drivers = collect_drivers(outputs, config);
+
+        let (mut flusher, flusher_stop) = (Stage::default(), Stop::default());
+        let (flushed, flusher_stopped) = (Arc::clone(&checkpoints), flusher_stop.clone());
+        flusher.spawn("checkpoints", &stop, move || {
+            flushed.run(&flusher_stopped);
+            Ok(())
+        })?;
+
+        let StartedSources { sources, ledger, files } = started;
+        let overview = Arc::new(Overview { ledger, files, outputs: statuses, memory, stop: stop.clone() });
+        let _installation = installation;
+        Ok(Self {
+            overview,
+            stop,
+            sources,
+            workers,
+            drivers,
+            checkpoints,
+            flusher,
+            flusher_stop,
+            _installation,
+        })
+    }
+
+    /// Waits until everything has ended, in the order of the data.
+    pub(crate) async fn finish(&mut self) -> End {
+        let mut end = End::default();
+        self.sources_ended(&mut end).await;
+        self.workers.ended(&mut end).await;
+        while let Some(driver) = self.drivers.join_next().await {
+            self.note_driver(driver, &mut end);
+        }
+        self.flush(&mut end).await;
+        end
+    }
+
+    /// Waits for the sources. An output that ends before them ends the run: nobody would take their events.
+    async fn sources_ended(&mut self, end: &mut End) {
+        loop {
+            tokio::select! {
+                () = self.sources.ended(end) => return,
+                Some(driver) = self.drivers.join_next() => self.note_driver(driver, end),
+            }
+        }
+    }
+
+    fn note_driver(&self, driver: Result<(String, DriverResult), JoinError>, end: &mut End) {
+        let failure = match driver {
+            Ok((_, Ok(DriverEnd::Drained))) => return,
+            Ok((name, Ok(DriverEnd::Closed(reason)))) => format!("the output `{name}` has ended: {reason}"),
+            Ok((name, Err(error))) => format!("the driver of the output `{name}` failed: {error}"),
+            Err(error) => format!("the driver of an output failed: {error}"),
+        };
+        tracing::error!("{failure}");
+        end.failures.push(failure);
+        self.stop.ask();
+    }
+
+    /// Ends the flusher and stores the positions once more, after the last acknowledgement.
+    async fn flush(&mut self, end: &mut End) {
+        self.flusher_stop.ask();
+        self.flusher.ended(end).await;
+        if let Err(error) = self.checkpoints.flush() {
+            end.failures.push(error.to_string());
+        }
+    }
+
+    /// Stores the positions that are acknowledged now, for an end before everything is.
+    pub(crate) fn store_positions(&self) {
+        if let Err(error) = self.checkpoints.flush() {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+/// A sender to all workers, and each worker's inbox.
+fn channels(workers: usize) -> (BatchSender, Vec<Receiver<Batch>>) {
+    let (senders, inboxes) = (0..workers).map(|_| crossbeam_channel::bounded(INBOX_BATCHES)).unzip();
+    (BatchSender::new(senders), inboxes)
+}
+
+/// What sources are started with. Its sender goes with it: the workers' inboxes close when the last source is gone.
+struct SourceStarter<'a> {
+    batches: BatchSender,
+    memory: &'a Arc<Memory>,
+    stop: &'a Stop,
+    once: bool,
+    checkpoints: &'a Arc<Checkpoints>,
+}
+
+/// The running sources, and what there is to see of them.
+struct StartedSources {
+    sources: Stage,
+    ledger: Ledger,
+    files: Vec<(String, Arc<FileSourceStatus>)>,
+}
+
+impl SourceStarter<'_> {
+    /// Starts the sources whose events go somewhere.
+    fn start(self, config: &Config, installation: &Installation) -> anyhow::Result<StartedSources> {
+        let mut started =
+            StartedSources { sources: Stage::default(), ledger: Ledger::default(), files: Vec::new() };
+        for (index, source) in config.used_sources().enumerate() {
+            let context = SourceContext {
+                meta: Arc::new(source_meta(index, source, &mut started.ledger)),
+                batches: self.batches.clone(),
+                memory: Arc::clone(self.memory),
+                stop: self.stop.clone(),
+                once: self.once,
+            };
+            match &source.kind {
+                SourceKind::File(file) => {
+                    let file = FileSource::new((**file).clone(), Arc::clone(self.checkpoints), installation)
+                        .with_context(|| format!("cannot start the source `{}`", source.name))?;
+                    started.files.push((source.name.clone(), file.status()));
+                    started.sources.spawn(&source.name, self.stop, move || {
+                        file.run(context)?;
+                        Ok(())
+                    })?;
+                }
+                SourceKind::Stdin => {
+                    let (end_of_input, ends_the_run) = (self.stop.clone(), !self.once);
+                    started.sources.spawn(&source.name, self.stop, move || {
+                        stdin::run(&context).context("cannot read standard input")?;
+                        if ends_the_run {
+                            end_of_input.ask();
+                        }
+                        Ok(())
+                    })?;
+                }
+            }
+        }
+        Ok(started)
+    }
+}
+
+/// Starts a worker for each inbox, with a lane to each output.
+fn start_workers(
+    inboxes: Vec<Receiver<Batch>>,
+    config: &Config,
+    outputs: &[Output],
+    stop: &Stop,
+) -> anyhow::Result<Stage> {
+    let routes = routes(config);
+    let mut workers = Stage::default();
+    for (number, inbox) in inboxes.into_iter().enumerate() {
+        let lanes = outputs.iter().map(|output| output.lanes.lane()).collect();
+        let worker = Worker::new(inbox, Arc::clone(&config.keys), routes.clone(), lanes);
+        workers.spawn(&format!("worker-{number}"), stop, move || {
+            worker.run();
+            Ok(())
+        })?;
+    }
+    Ok(workers)
+}
+
+/// Gives up the right to make lanes, so that the drivers end with the workers' lanes.
+fn collect_drivers(outputs: Vec<Output>, config: &Config) -> JoinSet<(String, DriverResult)> {
+    let mut drivers = JoinSet::new();
+    for (output, configured) in outputs.into_iter().zip(&config.outputs) {
+        let (name, driver) = (configured.name.clone(), output.driver);
+        drivers.spawn(async move { (name, driver.await) });
+    }
+    drivers
+}
+
+fn source_meta(index: usize, source: &Source, ledger: &mut Ledger) -> SourceMeta {
+    SourceMeta {
+        index,
+        name: source.name.clone(),
+        formats: source.formats.clone(),
+        constants: Constants::new(source.fields.clone(), source.dataset.as_deref(), &source.namespace),
+        utc_offset: source.utc_offset,
+        keep_original: source.keep_original,
+        ledger: ledger.source(&source.name),
+    }
+}
+
+/// What happens to the events of each source that is used, in their order.
+fn routes(config: &Config) -> Vec<Route> {
+    let routes = config.routed_sources().map(|(_, way)| {
+        let transform = |name: &String| config.transforms.iter().find(|transform| *transform.name == **name);
+        let transforms = way.transforms.iter().filter_map(transform).map(Arc::clone).collect();
+        let lanes =
+            config.outputs.iter().enumerate().filter(|(_, output)| way.outputs.contains(&output.name));
+        Route { transforms, lanes: lanes.map(|(index, _)| index).collect() }
+    });
+    routes.collect()
+}
+
+/// Starts the outputs' drivers; lanes are made from what is returned.
+fn spawn_outputs(
+    config: &Config,
+    memory: &Arc<Memory>,
+    installation: &Installation,
+    runtime: &Handle,
+) -> anyhow::Result<Vec<Output>> {
+    let dead_letter_config = DeadLetterConfig { max_bytes: config.dead_letter.bytes_max };
+    let dead_letter = DeadLetter::open(&config.dead_letter.path, &dead_letter_config)?;
+    let dependencies = OutputDependencies {
+        memory: Arc::clone(memory),
+        keys: Arc::clone(&config.keys),
+        dead_letter: Some(dead_letter),
+        data_dir: installation.data_dir().to_owned(),
+        runtime: runtime.clone(),
+    };
+    let mut outputs = Vec::new();
+    for output in &config.outputs {
+        let spawned = Output::spawn(&output.name, &output.kind, output.config, &dependencies);
+        outputs.push(spawned.with_context(|| format!("cannot start the output `{}`", output.name))?);
+    }
+    Ok(outputs)
+}

@@ -1,0 +1,323 @@
+//! A worker's end of an output: encodes events into payloads and hands them to the driver.
+//!
+//! Owns: [`OutputLane`], for every kind of output, and [`LaneConfig`].
+//! Promises: a payload closes at its size, its number of events or its age; the bytes of closed payloads count
+//! against the output's queue, and a full queue makes the worker wait; buffers are reused.
+//! Never: waits for an answer of a store.
+//!
+//! A lane begins with small buffers and doubles them while they fill up before their time, so an output with little
+//! to do costs little memory. Compression happens here, on the worker's thread.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use logweir_pipeline::Batch;
+use logweir_pipeline::buffers::BufferPool;
+use logweir_pipeline::event::Writer;
+use logweir_pipeline::memory::{Held, Memory};
+use logweir_pipeline::worker::Lane;
+use tokio::sync::mpsc::Sender;
+
+use crate::encode::Encode;
+use crate::payload::{ContentEncoding, Contents, Item, Payload, Run, Slice};
+use crate::status::{OutputStatus, add};
+
+/// The smallest buffer, in bytes.
+const BUFFER_MIN: usize = 256 * 1024;
+/// Room behind the limit of a buffer, so that the last event rarely makes it grow.
+const HEADROOM: usize = 32 * 1024;
+/// Most bytes of one payload: positions in it are 32 bits wide, and stores take 100 MB at most.
+const BATCH_BYTES_MAX: usize = 100_000_000;
+/// How long the wait for a full queue lasts at a time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// When payloads close, and how much may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct LaneConfig {
+    /// Bytes at which a payload is sent, before compression. At most 100 MB.
+    pub batch_bytes: usize,
+    /// Events at which a payload is sent.
+    pub batch_events: usize,
+    /// Age at which a payload is sent.
+    pub flush_after: Duration,
+    /// Bytes of closed payloads, waiting or under way, at which the output counts as full.
+    pub queue_bytes: usize,
+    /// Whether bodies are compressed with gzip.
+    pub gzip: bool,
+}
+
+impl Default for LaneConfig {
+    fn default() -> Self {
+        Self {
+            batch_bytes: 5_000_000,
+            batch_events: 50_000,
+            flush_after: Duration::from_millis(200),
+            queue_bytes: 16 * 1024 * 1024,
+            gzip: false,
+        }
+    }
+}
+
+/// What all lanes of one output share.
+#[derive(Clone, Debug)]
+pub struct LaneShared {
+    /// The driver's inbox.
+    pub payloads: Sender<Payload>,
+    /// The output's queue.
+    pub queue: Arc<Memory>,
+    /// The budget of the process.
+    pub memory: Arc<Memory>,
+    /// Buffers for bodies.
+    pub buffers: Arc<BufferPool>,
+    /// Counters.
+    pub status: Arc<OutputStatus>,
+}
+
+/// One worker's end of one output.
+#[derive(Debug)]
+pub struct OutputLane<E> {
+    encode: E,
+    config: LaneConfig,
+    shared: LaneShared,
+    open: Option<Open>,
+    /// The plain text of the next compressed payload, kept between payloads.
+    spare: Vec<u8>,
+    /// Bytes that the next payload may take.
+    limit: usize,
+}
+
+/// A payload in the making.
+#[derive(Debug)]
+struct Open {
+    body: Writer,
+    contents: Contents,
+    target: Arc<str>,
+    /// The different targets, for outputs that bound their number.
+    targets: Vec<Arc<str>>,
+    limit: usize,
+    due: Instant,
+    /// Items that belong to no slice yet begin here.
+    slice_start: usize,
+    first_offset: u64,
+    last_offset: u64,
+}
+
+impl<E: Encode> OutputLane<E> {
+    /// A lane that fills the driver's inbox.
+    #[must_use]
+    pub fn new(encode: E, mut config: LaneConfig, shared: LaneShared) -> Self {
+        config.batch_bytes = config.batch_bytes.clamp(1, BATCH_BYTES_MAX);
+        config.batch_events = config.batch_events.max(1);
+        let limit = config.batch_bytes.min(BUFFER_MIN);
+        Self { encode, config, shared, open: None, spare: Vec::new(), limit }
+    }
+
+    fn write_event(&mut self, batch: &Batch, index: u32) {
+        let place = index as usize;
+        let event = &batch.events[place];
+        if self.open.is_none() {
+            let target = Arc::clone(self.encode.target(batch, place));
+            self.open = Some(self.open_payload(target));
+        }
+        let Some(open) = &mut self.open else { return };
+        let target = self.encode.target(batch, place);
+        if open.contents.runs.last().is_none_or(|run| !same(&run.target, target)) {
+            let target = Arc::clone(target);
+            if !open.begin_run(target, self.encode.targets_max()) {
+                self.close_early(batch);
+                return self.write_event(batch, index);
+            }
+        }
+        let named = open.contents.runs.last().map(|run| &run.target);
+        let named = named.filter(|target| !same(target, &open.target)).map(|target| &**target);
+        self.encode.encode(batch, event, named, &mut open.body);
+        open.add(index, event.offset);
+        if open.body.len() >= open.limit || open.contents.items.len() >= self.config.batch_events {
+            self.close_full(batch);
+        }
+    }
+
+    fn open_payload(&mut self, target: Arc<str>) -> Open {
+        let buffer = if self.config.gzip {
+            std::mem::take(&mut self.spare)
+        } else {
+            self.shared.buffers.take(self.limit + HEADROOM)
+        };
+        Open {
+            body: Writer::over(buffer),
+            contents: Contents::default(),
+            target,
+            targets: Vec::new(),
+            limit: self.limit,
+            due: Instant::now() + self.config.flush_after,
+            slice_start: 0,
+            first_offset: 0,
+            last_offset: 0,
+        }
+    }
+
+    /// Sends a payload that has too many targets for one more.
+    fn close_early(&mut self, batch: &Batch) {
+        if let Some(open) = &mut self.open {
+            open.end_slice(batch);
+        }
+        self.send();
+    }
+
+    /// Sends a payload that is full; the next one may be larger.
+    fn close_full(&mut self, batch: &Batch) {
+        if let Some(open) = &mut self.open {
+            open.end_slice(batch);
+        }
+        self.limit = (self.limit * 2).min(self.config.batch_bytes);
+        self.send();
+    }
+
+    fn send(&mut self) {
+        let Some(open) = self.open.take().filter(|open| !open.contents.items.is_empty()) else { return };
+        let Open { body, mut contents, .. } = open;
+        let items = u32::try_from(contents.items.len()).unwrap_or(u32::MAX);
+        if let Some(run) = contents.runs.last_mut() {
+            run.end = items;
+        }
+        let (body, encoding) = match self.finish_body(body) {
+            Ok(finished) => finished,
+            Err(error) => {
+                tracing::error!(output = self.shared.status.name(), %error, "cannot compress a payload");
+                return;
+            }
+        };
+        let queued = self.wait_for_room(body.1);
+        let payload = Payload::new(body.0, encoding, contents, Some(queued));
+        if self.shared.payloads.blocking_send(payload).is_err() {
+            tracing::debug!(output = self.shared.status.name(), "the output has ended; events are not acknowledged");
+        }
+    }
+
+    /// The body to send, the memory it takes, and how it stands.
+    fn finish_body(&mut self, body: Writer) -> io::Result<((Bytes, usize), ContentEncoding)> {
+        let (mut buffer, len) = body.into_parts();
+        let (buffers, memory) = (&self.shared.buffers, &self.shared.memory);
+        if self.config.gzip {
+            let mut zipped = GzEncoder::new(emptied(buffers.take(0)), Compression::fast());
+            zipped.write_all(&buffer[..len])?;
+            self.spare = buffer;
+            let zipped = zipped.finish()?;
+            let (len, capacity) = (zipped.len(), zipped.capacity());
+            let body = buffers.share(zipped, len, Some(memory.take(capacity)));
+            return Ok(((body, capacity), ContentEncoding::Gzip));
+        }
+        let usual = (self.config.batch_bytes + HEADROOM).max(len);
+        if buffer.len() > usual {
+            buffer.truncate(usual);
+            buffer.shrink_to_fit();
+        }
+        let capacity = buffer.len();
+        Ok(((buffers.share(buffer, len, Some(memory.take(capacity))), capacity), ContentEncoding::Identity))
+    }
+
+    /// Takes a place in the output's queue, waiting while it is full.
+    fn wait_for_room(&self, bytes: usize) -> Held {
+        loop {
+            if let Some(held) = self.shared.queue.acquire(bytes, PATIENCE) {
+                return held;
+            }
+            if self.shared.payloads.is_closed() {
+                return self.shared.queue.take(bytes);
+            }
+        }
+    }
+}
+
+impl<E: Encode> Lane for OutputLane<E> {
+    fn write(&mut self, batch: &Batch, selected: &[u32]) {
+        let has_stored = self.encode.begin(batch);
+        let mut stored = 0;
+        if let Some(open) = &mut self.open {
+            open.slice_start = open.contents.items.len();
+        }
+        for &index in selected {
+            if has_stored && self.encode.is_stored(&batch.events[index as usize]) {
+                stored += 1;
+                continue;
+            }
+            self.write_event(batch, index);
+        }
+        if let Some(open) = &mut self.open {
+            open.end_slice(batch);
+        }
+        if stored > 0 {
+            add(&self.shared.status.delivered, stored);
+            self.shared.status.already_stored.fetch_add(stored as u64, Relaxed);
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.open.as_ref().map(|open| open.due)
+    }
+
+    fn flush(&mut self) {
+        let written = self.open.as_ref().map_or(0, |open| open.body.len());
+        if written < self.limit / 4 {
+            self.limit = (self.limit / 2).max(BUFFER_MIN.min(self.config.batch_bytes));
+        }
+        self.send();
+    }
+}
+
+impl Open {
+    /// The next items go to `target`. Returns false when that would be one target too many.
+    fn begin_run(&mut self, target: Arc<str>, targets_max: usize) -> bool {
+        if targets_max < usize::MAX && !self.targets.iter().any(|known| same(known, &target)) {
+            if self.targets.len() >= targets_max {
+                return false;
+            }
+            self.targets.push(Arc::clone(&target));
+        }
+        let end = u32::try_from(self.contents.items.len()).unwrap_or(u32::MAX);
+        if let Some(run) = self.contents.runs.last_mut() {
+            run.end = end;
+        }
+        self.contents.runs.push(Run { target, end });
+        true
+    }
+
+    /// The event with this index was written.
+    #[inline]
+    fn add(&mut self, index: u32, offset: u64) {
+        if self.contents.items.len() == self.slice_start {
+            self.first_offset = offset;
+        }
+        self.last_offset = offset;
+        let end = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
+        self.contents.items.push(Item { end, event: index });
+    }
+
+    /// The items since the last slice are all of this batch.
+    fn end_slice(&mut self, batch: &Batch) {
+        let items = self.contents.items.len();
+        if items > self.slice_start {
+            let end = u32::try_from(items).unwrap_or(u32::MAX);
+            let (first_offset, last_offset) = (self.first_offset, self.last_offset);
+            self.contents.slices.push(Slice { ack: batch.ack.clone(), end, first_offset, last_offset });
+            self.slice_start = items;
+        }
+    }
+}
+
+fn same(one: &Arc<str>, other: &Arc<str>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
+}
+
+fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
+    buffer.clear();
+    buffer
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Lanes with an inbox that the test empties.
+
+use std::thread;
+
+use logweir_parsers::format::Format;
+use tokio::sync::mpsc::{self, Receiver};
+
+use super::*;
+use crate::testing::{Source, all};
+
+/// Writes lines as they are, to the target that their first letter names.
+struct Lines {
+    targets: Vec<Arc<str>>,
+    targets_max: usize,
+}
+
+impl Encode for Lines {
+    fn begin(&mut self, _batch: &Batch) -> bool {
+        true
+    }
+
+    fn is_stored(&self, event: &logweir_pipeline::Event) -> bool {
+        event.line.len == 6 // "stored"
+    }
+
+    fn targets_max(&self) -> usize {
+        self.targets_max
+    }
+
+    fn target(&mut self, batch: &Batch, index: usize) -> &Arc<str> {
+        let letter = batch.events[index].line.of(&batch.chunk).first().map_or(0, |byte| byte % 2);
+        &self.targets[usize::from(letter)]
+    }
+
+    fn encode(&mut self, batch: &Batch, event: &logweir_pipeline::Event, target: Option<&str>, out: &mut Writer) {
+        out.push(target.unwrap_or_default().as_bytes());
+        out.push(event.line.of(&batch.chunk));
+        out.push(b"\n");
+    }
+}
+
+struct Setup {
+    source: Source,
+    lane: OutputLane<Lines>,
+    inbox: Receiver<Payload>,
+    memory: Arc<Memory>,
+    queue: Arc<Memory>,
+    status: Arc<OutputStatus>,
+}
+
+fn setup(config: LaneConfig, targets_max: usize) -> Setup {
+    let (payloads, inbox) = mpsc::channel(64);
+    let (memory, queue) = (Memory::new(1 << 30), Memory::new(config.queue_bytes));
+    let status = Arc::new(OutputStatus::new("test", "lines"));
+    let shared = LaneShared {
+        payloads,
+        queue: Arc::clone(&queue),
+        memory: Arc::clone(&memory),
+        buffers: BufferPool::new(2),
+        status: Arc::clone(&status),
+    };
+    let encode = Lines { targets: vec!["even".into(), "odd".into()], targets_max };
+    let source = Source::new(Format::Raw, 5);
+    Setup { source, lane: OutputLane::new(encode, config, shared), inbox, memory, queue, status }
+}
+
+impl Setup {
+    fn write(&mut self, lines: &[&str]) {
+        let batch = self.source.batch(lines);
+        self.lane.write(&batch, &all(&batch));
+        batch.ack.done();
+    }
+
+    fn received(&mut self) -> Vec<Payload> {
+        std::iter::from_fn(|| self.inbox.try_recv().ok()).collect()
+    }
+}
+
+fn texts(payloads: &[Payload]) -> Vec<String> {
+    let text = |payload: &Payload| String::from_utf8(payload.plain().unwrap().into_owned()).unwrap();
+    payloads.iter().map(text).collect()
+}
+
+#[test]
+fn a_payload_closes_at_its_size_and_its_number_of_events() {
+    let small = LaneConfig { batch_bytes: 8, ..LaneConfig::default() };
+    let few = LaneConfig { batch_events: 2, ..LaneConfig::default() };
+    for (config, full, rest) in [
+        (small, vec!["bbbb\nbbbb\n", "bb\nbb\nbb\n"], "b\n"),
+        (few, vec!["bbbb\nbbbb\n", "bb\nbb\n"], "bb\nb\n"),
+    ] {
+        let mut setup = setup(config, usize::MAX);
+        setup.write(&["bbbb", "bbbb", "bb", "bb"]);
+        setup.write(&["bb"]);
+        assert_eq!(texts(&setup.received()), full);
+        setup.write(&["b"]);
+        setup.lane.flush();
+        assert_eq!(texts(&setup.received()), [rest]);
+        assert_eq!(setup.lane.due(), None);
+    }
+}
+
+#[test]
+fn a_batch_is_acknowledged_when_its_last_payload_is() {
+    let mut setup = setup(LaneConfig { batch_events: 2, ..LaneConfig::default() }, usize::MAX);
+    setup.write(&["bb", "bb", "bb"]);
+    setup.write(&["bb", "bb"]);
+    setup.lane.flush();
+    let mut payloads = setup.received();
+    assert_eq!(payloads.iter().map(Payload::len).collect::<Vec<_>>(), [2, 2, 1]);
+    let offsets = |payload: &Payload| payload.slices().iter().map(|s| (s.first_offset, s.last_offset)).collect::<Vec<_>>();
+    assert_eq!(offsets(&payloads[1]), [(6, 6), (9, 9)]);
+    payloads.remove(1).done();
+    assert_eq!(setup.source.acknowledged(), 0);
+    payloads.remove(0).done();
+    assert_eq!(setup.source.acknowledged(), 9);
+    payloads.remove(0).done();
+    assert_eq!(setup.source.acknowledged(), setup.source.end());
+}
+
+#[test]
+fn a_payload_that_is_dropped_acknowledges_nothing() {
+    let mut setup = setup(LaneConfig::default(), usize::MAX);
+    setup.write(&["bb"]);
+    setup.lane.flush();
+    drop(setup.received());
+    assert_eq!(setup.source.acknowledged(), 0);
+    assert!(!setup.source.stream.is_settled());
+}
+
+#[test]
+fn runs_say_where_items_go_and_only_other_targets_are_named() {
+    let mut setup = setup(LaneConfig::default(), usize::MAX);
+    setup.write(&["b1", "b2", "c1", "b3"]);
+    setup.lane.flush();
+    let payloads = setup.received();
+    assert_eq!(texts(&payloads), ["b1\nb2\noddc1\nb3\n"]);
+    let parts = payloads[0].parts().map(|(target, range)| (target.to_string(), range)).collect::<Vec<_>>();
+    let expected = [("even", 0..6), ("odd", 6..12), ("even", 12..15)];
+    assert_eq!(parts, expected.map(|(target, range)| (target.to_owned(), range)));
+    assert_eq!((payloads[0].target(), payloads[0].target_of(2), payloads[0].target_of(3)), ("even", "odd", "even"));
+    let part = payloads[0].select(&[1, 2], |bytes| setup.queue.take(bytes)).unwrap();
+    assert_eq!(texts(std::slice::from_ref(&part)), ["b2\noddc1\n"]);
+    assert_eq!((part.target_of(0), part.target_of(1)), ("even", "odd"));
+}
+
+#[test]
+fn a_payload_has_as_many_targets_as_the_output_takes() {
+    let mut setup = setup(LaneConfig::default(), 1);
+    setup.write(&["b1", "b2", "c1", "c2", "b3"]);
+    setup.lane.flush();
+    let payloads = setup.received();
+    assert_eq!(texts(&payloads), ["b1\nb2\n", "c1\nc2\n", "b3\n"]);
+    payloads.into_iter().for_each(Payload::done);
+    assert_eq!(setup.source.acknowledged(), setup.source.end());
+}
+
+#[test]
+fn what_is_stored_counts_as_delivered_and_is_not_sent() {
+    let mut setup = setup(LaneConfig::default(), usize::MAX);
+    setup.write(&["stored", "bb", "stored"]);
+    setup.write(&["stored"]);
+    setup.lane.flush();
+    let payloads = setup.received();
+    assert_eq!(texts(&payloads), ["bb\n"]);
+    payloads.into_iter().for_each(Payload::done);
+    assert_eq!(setup.source.acknowledged(), setup.source.end());
+    assert_eq!((setup.status.counts().delivered, setup.status.counts().already_stored), (3, 3));
+}
+
+#[test]
+fn memory_is_counted_until_the_payload_is_settled() {
+    for gzip in [false, true] {
+        let mut setup = setup(LaneConfig { gzip, ..LaneConfig::default() }, usize::MAX);
+        setup.write(&["bb"; 100]);
+        setup.lane.flush();
+        let payloads = setup.received();
+        assert_eq!(payloads[0].encoding() == ContentEncoding::Gzip, gzip);
+        assert_eq!(texts(&payloads), ["bb\n".repeat(100)]);
+        assert!(setup.memory.in_use() >= payloads[0].body().len());
+        assert_eq!(setup.memory.in_use(), setup.queue.in_use());
+        payloads.into_iter().for_each(Payload::done);
+        assert_eq!((setup.memory.in_use(), setup.queue.in_use()), (0, 0));
+    }
+}
+
+#[test]
+fn a_full_queue_makes_the_worker_wait() {
+    let config = LaneConfig { batch_events: 1, queue_bytes: 1, ..LaneConfig::default() };
+    let mut setup = setup(config, usize::MAX);
+    let (batch, mut lane) = (setup.source.batch(&["b1", "b2"]), setup.lane);
+    let worker = thread::spawn(move || {
+        lane.write(&batch, &all(&batch));
+        batch.ack.done();
+    });
+    let first = setup.inbox.blocking_recv().unwrap();
+    assert!(setup.inbox.try_recv().is_err());
+    assert!(!worker.is_finished());
+    first.done();
+    setup.inbox.blocking_recv().unwrap().done();
+    worker.join().unwrap();
+    assert_eq!(setup.source.acknowledged(), setup.source.end());
+}
+
+#[test]
+fn payloads_grow_while_they_fill_up() {
+    let config = LaneConfig { batch_bytes: 2_000_000, queue_bytes: 1 << 30, ..LaneConfig::default() };
+    let mut setup = setup(config, usize::MAX);
+    let line = "b".repeat(999);
+    for _ in 0..40 {
+        setup.write(&[line.as_str(); 200]);
+    }
+    let sizes = setup.received().iter().map(|payload| payload.body().len()).collect::<Vec<_>>();
+    assert_eq!(sizes[..4], [263_000, 525_000, 1_049_000, 2_000_000]);
+    assert_eq!(sizes[4..].iter().max(), Some(&2_000_000));
+    setup.lane.flush();
+    for _ in 0..4 {
+        setup.write(&["b"]);
+        setup.lane.flush();
+    }
+    assert_eq!(setup.lane.limit, BUFFER_MIN);
+}

@@ -1,0 +1,189 @@
+//! An output as a whole: its lanes, its driver, its status.
+//!
+//! Owns: [`OutputKind`], the table of kinds, and [`Output::spawn`], which puts the parts of one together.
+//! Promises: a configuration that cannot work is refused before anything starts.
+//! Never: reads the configuration's text.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use logweir_pipeline::buffers::BufferPool;
+use logweir_pipeline::worker::Lane;
+use logweir_pipeline::{Keys, Memory};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::client::Client;
+use crate::console::{ConsoleClient, ConsoleConfig, ConsoleEncoder};
+use crate::dead_letter::DeadLetter;
+use crate::driver::{Driver, DriverConfig, DriverEnd};
+#[cfg(feature = "elasticsearch")]
+use crate::elasticsearch::{BulkEncoder, ElasticsearchClient, ElasticsearchConfig, ElasticsearchConfigError};
+use crate::encode::Encode;
+use crate::file::{FileClient, FileConfig, FileEncoder, FileOutputError, PathTemplate};
+use crate::lane::{LaneConfig, LaneShared, OutputLane};
+use crate::status::OutputStatus;
+
+/// Payloads between the lanes and the driver; their bytes are bounded by the output's queue besides.
+const PAYLOADS_WAITING: usize = 16;
+
+/// The kinds of outputs, by the name that a config uses.
+pub const KINDS: &[(&str, &str)] = &[
+    #[cfg(feature = "elasticsearch")]
+    ("elasticsearch", "Documents into data streams of Elasticsearch or OpenSearch."),
+    ("file", "Lines in files, with path templates and rotation."),
+    ("console", "Short coloured lines on a terminal, one JSON object a line otherwise."),
+];
+
+/// A kind of output with its configuration.
+#[derive(Clone, Debug)]
+pub enum OutputKind {
+    /// Documents into data streams.
+    #[cfg(feature = "elasticsearch")]
+    Elasticsearch(ElasticsearchConfig),
+    /// Lines in files.
+    File(FileConfig),
+    /// Standard output.
+    Console(ConsoleConfig),
+}
+
+/// What every kind of output is configured with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OutputConfig {
+    /// When payloads close, and how much may wait.
+    pub lane: LaneConfig,
+    /// How payloads are sent.
+    pub driver: DriverConfig,
+}
+
+/// What an output needs of the process.
+#[derive(Clone, Debug)]
+pub struct OutputDependencies {
+    /// The budget of the process.
+    pub memory: Arc<Memory>,
+    /// The names of keys.
+    pub keys: Arc<Keys>,
+    /// Where refused events are kept. Without it they are only counted and said.
+    pub dead_letter: Option<Arc<DeadLetter>>,
+    /// The folder for journals.
+    pub data_dir: PathBuf,
+    /// Where drivers run.
+    pub runtime: Handle,
+}
+
+/// Makes the lanes of an output, one for each worker. The driver ends when the factory and all its lanes are gone.
+pub struct LaneFactory {
+    make: Box<dyn Fn() -> Box<dyn Lane> + Send + Sync>,
+}
+
+/// A running output.
+#[derive(Debug)]
+pub struct Output {
+    /// Makes its lanes.
+    pub lanes: LaneFactory,
+    /// Ends when every lane is gone and everything is settled, or when the output itself has ended.
+    pub driver: JoinHandle<DriverEnd>,
+    /// How it is doing.
+    pub status: Arc<OutputStatus>,
+}
+
+/// Why an output cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The output `elasticsearch`.
+    #[cfg(feature = "elasticsearch")]
+    #[error(transparent)]
+    Elasticsearch(#[from] ElasticsearchConfigError),
+    /// The output `file`.
+    #[error(transparent)]
+    File(#[from] FileOutputError),
+}
+
+impl OutputKind {
+    /// The name that a config uses.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "elasticsearch")]
+            Self::Elasticsearch(_) => "elasticsearch",
+            Self::File(_) => "file",
+            Self::Console(_) => "console",
+        }
+    }
+}
+
+impl LaneFactory {
+    /// A lane for one worker.
+    #[must_use]
+    pub fn lane(&self) -> Box<dyn Lane> {
+        (self.make)()
+    }
+}
+
+impl fmt::Debug for LaneFactory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LaneFactory")
+    }
+}
+
+impl Output {
+    /// Starts the driver of an output.
+    ///
+    /// # Errors
+    /// What is wrong with its configuration, or with the files that it needs.
+    pub fn spawn(
+        name: &str,
+        kind: &OutputKind,
+        mut config: OutputConfig,
+        dependencies: &OutputDependencies,
+    ) -> Result<Self, OutputError> {
+        let status = Arc::new(OutputStatus::new(name, kind.name()));
+        let keys = Arc::clone(&dependencies.keys);
+        match kind {
+            #[cfg(feature = "elasticsearch")]
+            OutputKind::Elasticsearch(elasticsearch) => {
+                config.lane.gzip = elasticsearch.gzip();
+                let client = ElasticsearchClient::new(elasticsearch)?;
+                let encoder = move || BulkEncoder::new(Arc::clone(&keys));
+                Ok(Self::start(client, encoder, config, dependencies, status))
+            }
+            OutputKind::File(file) => {
+                let template = PathTemplate::new(&file.path, &keys).map_err(FileOutputError::from)?;
+                let journal = dependencies.data_dir.join("outputs").join(format!("{}.journal", name.replace('/', "_")));
+                let (client, written) = FileClient::new(file, &journal)?;
+                let file = file.clone();
+                let encoder = move || {
+                    FileEncoder::new(Arc::clone(&keys), &file, template.clone(), Arc::clone(&written))
+                };
+                Ok(Self::start(client, encoder, config, dependencies, status))
+            }
+            OutputKind::Console(console) => {
+                let console = console.clone();
+                let encoder = move || ConsoleEncoder::new(Arc::clone(&keys), &console);
+                Ok(Self::start(ConsoleClient, encoder, config, dependencies, status))
+            }
+        }
+    }
+
+    fn start<C: Client, E: Encode + 'static>(
+        client: C,
+        encoder: impl Fn() -> E + Send + Sync + 'static,
+        config: OutputConfig,
+        dependencies: &OutputDependencies,
+        status: Arc<OutputStatus>,
+    ) -> Self {
+        let queue = Memory::new(config.lane.queue_bytes);
+        let (payloads, inbox) = mpsc::channel(PAYLOADS_WAITING);
+        let buffers = BufferPool::new((config.lane.queue_bytes / config.lane.batch_bytes.max(1)).clamp(2, 16));
+        let dead_letter = dependencies.dead_letter.clone();
+        let driver = Driver::new(client, config.driver, Arc::clone(&queue), Arc::clone(&status), dead_letter);
+        let driver = dependencies.runtime.spawn(driver.run(inbox));
+        let memory = Arc::clone(&dependencies.memory);
+        let shared = LaneShared { payloads, queue, memory, buffers, status: Arc::clone(&status) };
+        let lane = config.lane;
+        let make = move || -> Box<dyn Lane> { Box::new(OutputLane::new(encoder(), lane, shared.clone())) };
+        Self { lanes: LaneFactory { make: Box::new(make) }, driver, status }
+    }
+}

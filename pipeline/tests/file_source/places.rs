@@ -1,0 +1,187 @@
+//! Where files are: folders, links, permissions, limits.
+
+use std::time::Duration;
+
+use logweir_pipeline::checkpoint::Checkpoints;
+use logweir_pipeline::installation::Installation;
+use logweir_pipeline::source::file::{FileConfig, FileSource, ReadFrom};
+
+use crate::lab::{Acks, Lab, texts};
+
+#[test]
+fn a_folder_that_is_deleted_and_made_again_is_watched_again() {
+    let lab = Lab::new(&["app/a.log"]);
+    let run = lab.run(Acks::AtOnce);
+    for round in 0..3 {
+        std::fs::create_dir(lab.path("app")).unwrap();
+        lab.write("app/a.log", format!("round {round}\n"));
+        run.expect_count(round + 1);
+        std::fs::remove_dir_all(lab.path("app")).unwrap();
+    }
+    run.finish();
+}
+
+#[test]
+fn a_folder_that_is_moved_away_and_replaced_is_watched_again() {
+    let lab = Lab::new(&["app/*.log"]);
+    std::fs::create_dir(lab.path("app")).unwrap();
+    lab.write("app/a.log", "one\n");
+    let run = lab.run(Acks::AtOnce);
+    run.expect(&["one"]);
+    lab.rename("app", "old");
+    std::fs::create_dir(lab.path("app")).unwrap();
+    lab.write("app/a.log", "two\n");
+    run.expect(&["one", "two"]);
+    run.finish();
+}
+
+#[test]
+fn new_folders_under_a_glob_are_found() {
+    let lab = Lab::new(&["**/*.log"]);
+    let run = lab.run(Acks::AtOnce);
+    std::fs::create_dir_all(lab.path("one/two")).unwrap();
+    lab.write("one/two/a.log", "deep\n");
+    run.expect(&["deep"]);
+    run.finish();
+}
+
+#[test]
+fn hard_links_are_one_file() {
+    let lab = Lab::new(&["*.log"]);
+    lab.write("a.log", "one\n");
+    std::fs::hard_link(lab.path("a.log"), lab.path("b.log")).unwrap();
+    let run = lab.run(Acks::AtOnce);
+    run.expect(&["one"]);
+    lab.remove("a.log");
+    lab.append("b.log", "two\n");
+    run.expect(&["one", "two"]);
+    run.finish();
+}
+
+#[test]
+fn a_link_that_is_switched_leads_to_the_new_file_and_the_old_one_is_finished() {
+    let lab = Lab::new(&["current.log"]);
+    lab.write("one.txt", "one\n");
+    std::os::unix::fs::symlink(lab.path("one.txt"), lab.path("current.log")).unwrap();
+    let run = lab.run(Acks::AtOnce);
+    run.expect(&["one"]);
+    lab.write("two.txt", "two\n");
+    std::os::unix::fs::symlink(lab.path("two.txt"), lab.path("next")).unwrap();
+    lab.rename("next", "current.log");
+    lab.append("one.txt", "rest\n");
+    run.expect(&["one", "rest", "two"]);
+    run.finish();
+}
+
+#[test]
+fn excluded_files_are_not_opened() {
+    let mut lab = Lab::new(&["*"]);
+    lab.config.exclude = vec!["*.tmp".to_owned()];
+    lab.write("a.log", "one\n");
+    // A FIFO would be complained about, and keep a careless reader waiting for ever.
+    fifo(&lab, "b.tmp");
+    let run = lab.start(Acks::AtOnce, true);
+    let status = run.status.clone();
+    assert_eq!(texts(&run.finish()), ["one"]);
+    assert_eq!(status.counters.errors.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_directory_and_a_fifo_are_complained_about_and_hold_up_nothing() {
+    let lab = Lab::new(&["a.log", "folder", "fifo"]);
+    lab.write("a.log", "one\n");
+    std::fs::create_dir(lab.path("folder")).unwrap();
+    fifo(&lab, "fifo");
+    let run = lab.start(Acks::AtOnce, true);
+    let status = run.status.clone();
+    assert_eq!(texts(&run.finish()), ["one"]);
+    assert_eq!(status.counters.errors.load(std::sync::atomic::Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_path_that_cannot_be_opened_is_tried_again() {
+    // A circle of links cannot be opened by any user; permissions do not bind root.
+    let lab = Lab::new(&["a.log"]);
+    std::os::unix::fs::symlink(lab.path("a.log"), lab.path("a.log")).unwrap();
+    let run = lab.run(Acks::AtOnce);
+    run.until("the failure is counted", |run| {
+        run.status.counters.errors.load(std::sync::atomic::Ordering::Relaxed) == 1
+    });
+    lab.remove("a.log");
+    lab.write("a.log", "one\n");
+    run.expect(&["one"]);
+    run.finish();
+}
+
+#[test]
+fn reading_from_the_end_skips_what_was_there_before_the_first_start_only() {
+    let mut lab = Lab::new(&["*.log"]);
+    lab.config.read_from = ReadFrom::End;
+    lab.write("a.log", "old\nold\npar");
+    let run = lab.run(Acks::AtOnce);
+    run.until("the file is found", |run| run.status.files().len() == 1);
+    run.until("the file is read", |run| run.status.files()[0].state.name() != "waiting");
+    lab.append("a.log", "tial\nnew\n");
+    lab.write("b.log", "from the beginning\n");
+    run.expect(&["from the beginning", "new", "partial"]);
+    run.finish();
+    lab.write("c.log", "while stopped\n");
+    assert_eq!(texts(&lab.once()), ["while stopped"]);
+}
+
+#[test]
+fn files_beyond_the_limit_are_closed_and_opened_again() {
+    let mut lab = Lab::new(&["*.log"]);
+    lab.config.max_open_files = 5;
+    lab.config.idle_after = Duration::from_millis(300);
+    for number in 0..30 {
+        lab.write(&format!("{number}.log"), format!("first of {number}\n"));
+    }
+    let run = lab.run(Acks::AtOnce);
+    run.expect_count(30);
+    run.until("idle files are closed", |run| {
+        run.status.counters.open.load(std::sync::atomic::Ordering::Relaxed) <= 5
+    });
+    for number in 0..30 {
+        lab.append(&format!("{number}.log"), format!("second of {number}\n"));
+    }
+    run.expect_count(60);
+    assert!(run.status.counters.reopened.load(std::sync::atomic::Ordering::Relaxed) >= 25);
+    run.finish();
+    assert!(lab.once().is_empty());
+}
+
+#[test]
+fn a_file_that_was_closed_and_then_renamed_is_found_and_finished() {
+    let mut lab = Lab::new(&["*.log"]);
+    lab.config.max_open_files = 1;
+    lab.config.idle_after = Duration::from_millis(300);
+    for name in ["a.log", "b.log", "c.log"] {
+        lab.write(name, format!("one of {name}\n"));
+    }
+    let run = lab.run(Acks::AtOnce);
+    run.expect_count(3);
+    run.until("idle files are closed", |run| {
+        run.status.counters.open.load(std::sync::atomic::Ordering::Relaxed) <= 1
+    });
+    for name in ["a.log", "b.log", "c.log"] {
+        lab.append(name, format!("two of {name}\n"));
+        lab.rename(name, &format!("{name}.1"));
+    }
+    run.expect_count(6);
+    run.finish();
+}
+
+#[test]
+fn invalid_globs_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let installation = Installation::open(dir.path()).unwrap();
+    let config = FileConfig { paths: vec!["/var/log/[".to_owned()], ..FileConfig::default() };
+    let error = FileSource::new(config, Checkpoints::open(dir.path()), &installation).unwrap_err();
+    assert!(error.to_string().contains("/var/log/["), "{error}");
+}
+
+fn fifo(lab: &Lab, name: &str) {
+    let status = std::process::Command::new("mkfifo").arg(lab.path(name)).status().unwrap();
+    assert!(status.success());
+}

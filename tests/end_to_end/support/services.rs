@@ -1,0 +1,167 @@
+//! Real stores: Elasticsearch and OpenSearch, fetched once by Maven, started once a test run, on free loopback ports.
+//!
+//! Promises: a service is ready when it is handed out; tests that share one take turns; it is stopped by its process
+//! id and its folder is removed when the test program ends, however it ends. A machine without Java or Maven fails
+//! the test with one sentence; nothing is skipped. Never: a server that this program did not start.
+
+mod elasticsearch;
+mod java;
+mod keeper;
+mod opensearch;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{http, within};
+use keeper::Keeper;
+
+/// A cold start took nine seconds on two idle cores.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+
+/// What differs between the two servers.
+trait Launch: Send {
+    /// Starts the server over the folder; a server that detaches itself gives no child.
+    fn launch(&self, folder: &Path, address: SocketAddr) -> Launched;
+    fn name(&self) -> &'static str;
+}
+
+/// A started server process.
+struct Launched {
+    pid: u32,
+    child: Option<Child>,
+}
+
+/// A server of this test run.
+pub(crate) struct Service {
+    address: SocketAddr,
+    folder: PathBuf,
+    launch: Box<dyn Launch>,
+    launched: Launched,
+    keeper: Keeper,
+}
+
+static ELASTICSEARCH: LazyLock<Mutex<Service>> = LazyLock::new(|| Mutex::new(elasticsearch::start()));
+static OPENSEARCH: LazyLock<Mutex<Service>> = LazyLock::new(|| Mutex::new(opensearch::start()));
+/// Two Maven runs at once would write the same local repository.
+static MAVEN: Mutex<()> = Mutex::new(());
+
+/// The Elasticsearch of this run; the caller has it alone until the guard drops.
+pub(crate) fn elasticsearch() -> MutexGuard<'static, Service> {
+    ELASTICSEARCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The OpenSearch of this run; the caller has it alone until the guard drops.
+pub(crate) fn opensearch() -> MutexGuard<'static, Service> {
+    OPENSEARCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Service {
+    fn start(launch: Box<dyn Launch>, folder: PathBuf, address: SocketAddr) -> Self {
+        let mut keeper = Keeper::over(&folder);
+        let launched = launch.launch(&folder, address);
+        keeper.keep(launched.pid);
+        let service = Self { address, folder, launch, launched, keeper };
+        service.wait_until_ready();
+        service
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `kill -9`. Its folder stays.
+    pub(crate) fn kill(&mut self) {
+        let pid = Pid::from_raw(self.launched.pid as i32).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+        if let Some(child) = &mut self.launched.child {
+            child.wait().unwrap();
+        }
+        within(START_PATIENCE, "the killed server's port is closed", || {
+            std::net::TcpStream::connect(self.address).is_err().then_some(())
+        });
+    }
+
+    /// Starts it again over the same folder and port after [`Service::kill`].
+    pub(crate) fn start_again(&mut self) {
+        self.launched = self.launch.launch(&self.folder, self.address);
+        self.keeper.keep(self.launched.pid);
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&self) {
+        within(START_PATIENCE, format_args!("{} is ready", self.launch.name()), || {
+            let answer =
+                http::get(self.address, "/_cluster/health?wait_for_status=yellow&timeout=1s").ok()?;
+            (answer.status == 200).then_some(())
+        });
+    }
+
+    /// The documents of an index as `(id, source)`, refreshed first; at most 10,000 at once, so it pages by `_id`
+    /// order of arrival through `search_after` on the sequence number.
+    pub(crate) fn documents(&self, index: &str) -> Vec<serde_json::Value> {
+        http::send(self.address, "POST", &format!("/{index}/_refresh"), "").unwrap();
+        let mut documents = Vec::new();
+        let mut after = String::new();
+        loop {
+            let query = format!(r#"{{"size":5000,"sort":[{{"_seq_no":"asc"}},{{"_index":"asc"}}]{after}}}"#);
+            let answer = http::send(self.address, "POST", &format!("/{index}/_search"), &query).unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let mut json = answer.json();
+            let serde_json::Value::Array(hits) = json["hits"]["hits"].take() else {
+                panic!("{}", answer.body)
+            };
+            let Some(last) = hits.last() else { return documents };
+            after = format!(r#","search_after":{}"#, last["sort"]);
+            documents.extend(hits);
+        }
+    }
+}
+
+/// Where archives are kept between runs: `LOGWEIR_SERVICES_CACHE`, else under the target directory.
+fn cache() -> PathBuf {
+    let folder = std::env::var_os("LOGWEIR_SERVICES_CACHE").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("services-cache"),
+        PathBuf::from,
+    );
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn elasticsearch_takes_a_document_and_keeps_it_over_a_kill() {
+    takes_a_document_and_keeps_it_over_a_kill(&mut elasticsearch());
+}
+
+#[test]
+fn opensearch_takes_a_document_and_keeps_it_over_a_kill() {
+    takes_a_document_and_keeps_it_over_a_kill(&mut opensearch());
+}
+
+fn takes_a_document_and_keeps_it_over_a_kill(service: &mut Service) {
+    let body =
+        "{\"create\":{\"_id\":\"one\"}}\n{\"@timestamp\":\"2026-11-23T00:00:00Z\",\"message\":\"kept\"}\n";
+    let create = |service: &Service| {
+        within(START_PATIENCE, "the index takes documents", || {
+            let answer = http::send(service.address(), "POST", "/logs-kept-default/_bulk", body).ok()?;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let status = answer.json()["items"][0]["create"]["status"].as_u64().unwrap();
+            (status != 503).then_some(status)
+        })
+    };
+    assert_eq!(create(service), 201);
+    service.kill();
+    service.start_again();
+    assert_eq!(create(service), 409);
+    let documents = service.documents("logs-kept-default");
+    assert_eq!(documents.len(), 1);
+    assert_eq!(documents[0]["_source"]["message"], "kept");
+}

@@ -1,0 +1,91 @@
+//! Elasticsearch 9.4.3: Elastic's own build for integration tests, a single node without security.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::super::free_port;
+use super::{Launch, Launched, Service, java};
+
+const VERSION: &str = "9.4.3";
+/// Elasticsearch refuses to run as root, so root's tests hand it to this system user.
+const USER: &str = "logweir-test";
+
+struct Elasticsearch {
+    as_root: bool,
+}
+
+/// Fetches, unpacks and starts it.
+pub(super) fn start() -> Service {
+    let artifact = format!("org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip");
+    let archive =
+        java::fetch(&format!("elasticsearch-{VERSION}"), "unpack", None, &[format!("-Dartifact={artifact}")]);
+    let folder = tempfile::Builder::new().prefix("logweir-elasticsearch-").tempdir().unwrap().keep();
+    run(
+        "cp",
+        &[
+            "-r".as_ref(),
+            archive.join(format!("elasticsearch-{VERSION}")).as_ref(),
+            folder.join("home").as_ref(),
+        ],
+    );
+    for entry in fs::read_dir(folder.join("home/bin")).unwrap() {
+        fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    fs::write(folder.join("home/config/elasticsearch.yml"), settings(address)).unwrap();
+    let as_root = rustix::process::geteuid().is_root();
+    if as_root {
+        if !Command::new("id").arg(USER).output().unwrap().status.success() {
+            run("useradd", &["--system".as_ref(), "--no-create-home".as_ref(), USER.as_ref()]);
+        }
+        run("chown", &["-R".as_ref(), USER.as_ref(), folder.as_ref()]);
+    }
+    Service::start(Box::new(Elasticsearch { as_root }), folder, address)
+}
+
+fn settings(address: SocketAddr) -> String {
+    format!(
+        "network.host: 127.0.0.1\nhttp.port: {}\ntransport.port: {}\ndiscovery.type: single-node\n\
+         xpack.security.enabled: false\ncluster.routing.allocation.disk.threshold_enabled: false\n",
+        address.port(),
+        free_port()
+    )
+}
+
+impl Launch for Elasticsearch {
+    fn launch(&self, folder: &Path, _: SocketAddr) -> Launched {
+        let mut command = if self.as_root {
+            let mut command = Command::new("runuser");
+            command.args(["-u", USER, "--", "env"]);
+            command
+        } else {
+            Command::new("env")
+        };
+        let pid_file = folder.join("server.pid");
+        // One compiler tier and a small heap: it starts faster and leaves the cores to the daemon.
+        let output = command
+            .arg(format!("ES_JAVA_HOME={}", java::home().display()))
+            .arg("ES_JAVA_OPTS=-Xms512m -Xmx512m -XX:TieredStopAtLevel=1")
+            .arg(folder.join("home/bin/elasticsearch"))
+            .args(["-d", "-p"])
+            .arg(&pid_file)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "Elasticsearch: {}", String::from_utf8_lossy(&output.stdout));
+        let pid = fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
+        Launched { pid, child: None }
+    }
+
+    fn name(&self) -> &'static str {
+        "Elasticsearch"
+    }
+}
+
+fn run(program: &str, arguments: &[&std::ffi::OsStr]) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,67 @@
+//! Finds a Java that is new enough, and fetches archives with Maven.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::PoisonError;
+
+use super::{MAVEN, cache};
+
+/// The oldest Java that both stores run on.
+const OLDEST_JAVA: u32 = 21;
+const DEPENDENCY_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1";
+
+/// The home of the newest Java on this machine, or what `LOGWEIR_TEST_JAVA_HOME` names.
+pub(super) fn home() -> PathBuf {
+    if let Some(home) = std::env::var_os("LOGWEIR_TEST_JAVA_HOME") {
+        return home.into();
+    }
+    let installed = fs::read_dir("/usr/lib/jvm").into_iter().flatten().flatten().map(|entry| entry.path());
+    let named = std::env::var_os("JAVA_HOME").map(PathBuf::from);
+    let newest = installed.chain(named).filter_map(|home| Some((version(&home)?, home))).max();
+    match newest {
+        Some((version, home)) if version >= OLDEST_JAVA => home,
+        _ => panic!(
+            "the tests start real stores and need Java {OLDEST_JAVA} or newer: install a headless JRE \
+             or set LOGWEIR_TEST_JAVA_HOME"
+        ),
+    }
+}
+
+/// The major version that a Java's `release` file tells.
+fn version(home: &Path) -> Option<u32> {
+    let release = fs::read_to_string(home.join("release")).ok()?;
+    let line = release.lines().find_map(|line| line.strip_prefix("JAVA_VERSION=\""))?;
+    line.split(['.', '"', '-', '+']).next()?.parse().ok()
+}
+
+/// The folder `name` of the cache, filled by a Maven goal into `${folder}` at the first use.
+pub(super) fn fetch(name: &str, goal: &str, project: Option<&str>, settings: &[String]) -> PathBuf {
+    let _alone = MAVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = cache().join(name);
+    if folder.is_dir() {
+        return folder;
+    }
+    // Filled under another name first: a broken download leaves nothing that looks whole.
+    let unfinished = cache().join(format!("{name}.unfinished"));
+    fs::create_dir_all(&unfinished).unwrap();
+    let mut maven = Command::new("mvn");
+    maven.args(["-B", "-q"]).arg(format!("{DEPENDENCY_PLUGIN}:{goal}")).args(settings);
+    maven.arg(format!("-DoutputDirectory={}", unfinished.display())).current_dir(cache());
+    if let Some(project) = project {
+        let file = cache().join(format!("{name}.pom.xml"));
+        fs::write(&file, project).unwrap();
+        maven.arg("-f").arg(file);
+    }
+    let output = match maven.output() {
+        Ok(output) => output,
+        Err(error) => panic!("the tests fetch real stores with Maven: install mvn ({error})"),
+    };
+    assert!(
+        output.status.success(),
+        "Maven could not fetch {name}: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    fs::rename(&unfinished, &folder).unwrap();
+    folder
+}

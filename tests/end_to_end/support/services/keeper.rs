@@ -1,0 +1,37 @@
+//! A shell that outlives the test program by a moment: it ends the server and removes its folder.
+//!
+//! Servers live in statics, which Rust never drops, and a test program may be killed. The keeper waits on a pipe from
+//! this program; when the pipe closes, for whatever reason, it acts.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// The handle: process ids go in, and the end of this program is the signal.
+pub(super) struct Keeper {
+    input: ChildStdin,
+    /// Never waited for: it ends after this program.
+    _shell: Child,
+}
+
+impl Keeper {
+    /// A keeper over a server's folder.
+    pub(super) fn over(folder: &Path) -> Self {
+        let script =
+            "while read -r next; do server=$next; done; kill -9 \"$server\" 2>/dev/null; rm -rf \"$1\"";
+        let mut shell = Command::new("sh")
+            .args(["-c", script, "keeper"])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { input: shell.stdin.take().unwrap(), _shell: shell }
+    }
+
+    /// From now on, `pid` is the server to end.
+    pub(super) fn keep(&mut self, pid: u32) {
+        writeln!(self.input, "{pid}").unwrap();
+    }
+}
