@@ -25,7 +25,7 @@ exits! {
     Failed = 1, "it failed while running; for parse: some lines did not fit the format";
     Usage = 2, "the command line or the config is wrong";
     DeadLettered = 3, "--once ended, but some events were refused and are in the dead letter";
-    NotDrained = 4, "it was asked to end and outputs did not take everything in time; the next start goes on there";
+    NotDrained = 4, "it was asked to end before everything was delivered (with --once: or read); the next start goes on there";
     DataDir = 5, "data_dir cannot be used: another daemon has it, or it cannot be written";
 }
 

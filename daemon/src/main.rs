@@ -24,6 +24,7 @@ use crate::exit::Exit;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    use_small_pages();
     let cli = Cli::parse();
     match cli.execute() {
         Ok(exit) => exit.into(),
@@ -33,4 +34,10 @@ fn main() -> ExitCode {
             Exit::Failed.into()
         }
     }
+}
+
+/// Huge pages make 2 MiB resident for what is often a few KiB, and the buffers that matter are reused anyway. The
+/// allocator is built not to ask for them; this is for kernels that give them unasked. Others ignore it.
+fn use_small_pages() {
+    rustix::thread::disable_transparent_huge_pages(true).ok();
 }

@@ -17,7 +17,7 @@ use crate::config::Config;
 
 /// How often the bar is drawn.
 const INTERVAL: Duration = Duration::from_millis(200);
-const TEMPLATE: &str = "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg} {eta} left";
+const TEMPLATE: &str = "{bar:16} {bytes}/{total_bytes}, {msg}, {eta} left";
 
 /// A progress bar, or none.
 #[derive(Debug)]
@@ -67,6 +67,6 @@ async fn draw(bar: ProgressBar, overview: Arc<Overview>) {
         bar.set_position(read);
         let per_second = (lines - lines_before) * 1000 / INTERVAL.as_millis() as u64;
         lines_before = lines;
-        bar.set_message(format!("{per_second} lines/s, {errors} errors,"));
+        bar.set_message(format!("{per_second} lines/s, {errors} errors"));
     }
 }

@@ -69,6 +69,7 @@ impl Topology {
         let stop = Stop::default();
         let memory = Memory::new(config.settings.memory);
         let checkpoints = Checkpoints::open(installation.data_dir());
+        // Drivers wait for data from here on; an output that cannot work is refused before anything is read.
         let outputs = spawn_outputs(config, &memory, &installation, runtime)?;
         let statuses = outputs.iter().map(|output| Arc::clone(&output.status)).collect();
 

@@ -17,6 +17,8 @@ pub enum Constant {
     Text(&'static str),
     /// A list of strings, as ECS asks for `event.category` and `event.type`.
     List(&'static [&'static str]),
+    /// A whole number.
+    Integer(i64),
 }
 
 /// Constant fields, in the order in which they are written.
@@ -38,7 +40,7 @@ pub const WEB_UNKNOWN: PresetId = PresetId(5);
 /// The first of the 192 presets of [`syslog`].
 const SYSLOG: PresetId = PresetId(FIRST.len() as u8);
 
-/// The names that a syslog priority stands for: `log.level` and those of its facility and severity (RFC 5424
+/// What a syslog priority stands for: `log.level`, and the codes and names of facility and severity (RFC 5424
 /// section 6.2.1). A priority of 192 or more, which no grammar gives, is [`EVENT`].
 #[must_use]
 pub const fn syslog(priority: u8) -> PresetId {
@@ -92,16 +94,19 @@ const SEVERITIES: [&str; 8] =
     ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"];
 
 /// The fields of each priority.
-static SYSLOG_TABLE: [[(KeyId, Constant); 4]; 192] = {
-    let mut table = [[(key::EVENT_KIND, Constant::Text("event")); 4]; 192];
+static SYSLOG_TABLE: [[(KeyId, Constant); 7]; 192] = {
+    let mut table = [[(key::EVENT_KIND, Constant::Text("event")); 7]; 192];
     let mut priority = 0;
     while priority < table.len() {
-        let severity = SEVERITIES[priority % 8];
+        let (facility, severity) = (priority / 8, priority % 8);
         // Application logs say "info", and `log.level` is one field for all logs.
-        let level = if priority % 8 == 6 { "info" } else { severity };
+        let level = if severity == 6 { "info" } else { SEVERITIES[severity] };
         table[priority][1] = (key::LOG_LEVEL, Constant::Text(level));
-        table[priority][2] = (key::LOG_SYSLOG_FACILITY_NAME, Constant::Text(FACILITIES[priority / 8]));
-        table[priority][3] = (key::LOG_SYSLOG_SEVERITY_NAME, Constant::Text(severity));
+        table[priority][2] = (key::LOG_SYSLOG_PRIORITY, Constant::Integer(priority as i64));
+        table[priority][3] = (key::LOG_SYSLOG_FACILITY_CODE, Constant::Integer(facility as i64));
+        table[priority][4] = (key::LOG_SYSLOG_FACILITY_NAME, Constant::Text(FACILITIES[facility]));
+        table[priority][5] = (key::LOG_SYSLOG_SEVERITY_CODE, Constant::Integer(severity as i64));
+        table[priority][6] = (key::LOG_SYSLOG_SEVERITY_NAME, Constant::Text(SEVERITIES[severity]));
         priority += 1;
     }
     table

@@ -18,7 +18,6 @@ use crate::stream::SourceMeta;
 #[derive(Debug)]
 pub struct Parser {
     keys: KeyTable,
-    scratch: Vec<u8>,
     storage: Storage,
 }
 
@@ -26,7 +25,7 @@ impl Parser {
     /// A parser whose run-time keys go into `keys`.
     #[must_use]
     pub fn new(keys: Arc<Keys>) -> Self {
-        Self { keys: KeyTable::new(keys), scratch: Vec::new(), storage: Storage::default() }
+        Self { keys: KeyTable::new(keys), storage: Storage::default() }
     }
 
     /// Gives every event of the batch its fields.
@@ -36,7 +35,7 @@ impl Parser {
         let context = Context { read_at: batch.read_at, utc_offset: source.utc_offset };
         let invalid_utf8 = mark_invalid_utf8(batch);
         let mut unparsed = 0;
-        let (mut parts, events) = batch.sink_parts(&mut self.keys, &mut self.scratch);
+        let (mut parts, events) = batch.sink_parts(&mut self.keys);
         for event in events {
             let line = event.line.of(parts.chunk);
             let mut sink = EventSink::new(parts.reborrow());

@@ -97,23 +97,29 @@ impl Arguments {
                 );
                 Exit::NotDrained
             }
-            Waited::Ended(end) if !end.failures.is_empty() || in_flight > 0 => {
+            Waited::Ended(end) | Waited::Drained(end) if !end.failures.is_empty() || in_flight > 0 => {
                 tracing::error!(in_flight, "ended with failures: {}", end.failures.join("; "));
                 Exit::Failed
+            }
+            Waited::Drained(_) if self.once => {
+                tracing::warn!("asked to end before everything was read; the next start goes on there");
+                Exit::NotDrained
             }
             Waited::Ended(_) if self.once && rejected > 0 => {
                 tracing::warn!(rejected, "events were refused; `logweir dead-letter list` shows them");
                 Exit::DeadLettered
             }
-            Waited::Ended(_) => Exit::Success,
+            Waited::Ended(_) | Waited::Drained(_) => Exit::Success,
         }
     }
 }
 
 /// How the wait for the end came out.
 enum Waited {
-    /// Every stage has ended.
+    /// Every stage has ended by itself.
     Ended(End),
+    /// Every stage has ended because the process was asked to end.
+    Drained(End),
     /// Not all was drained, for this reason.
     Cut(&'static str),
 }
@@ -139,7 +145,7 @@ async fn wait(topology: &mut Topology, signals: &mut Signals, config: &Config) -
         stop.ask();
         tokio::select! {
             ended = timeout(deadline, finished) => match ended {
-                Ok(end) => return Waited::Ended(end),
+                Ok(end) => return Waited::Drained(end),
                 Err(_) => "the outputs did not take everything before the shutdown deadline",
             },
             _ = signals.asked_to_end() => "asked a second time to end",

@@ -27,8 +27,9 @@ fn every_mistake_is_told_as_expected() {
         let (config, report) = load_with(std::slice::from_ref(&path), &environment);
         let place = format!("{}/", folder.display());
         let mut said = report.render(false).replace(&place, "");
-        if config.is_some() {
+        if let Some(config) = config {
             said.push_str("runs\n");
+            assert!(!format!("{config:?}").contains("hunter2"), "the checked config shows a secret");
         }
         assert!(!said.contains("hunter2"), "{} prints a secret:\n{said}", path.display());
         let expected = path.with_extension("expected");

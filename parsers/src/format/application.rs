@@ -230,9 +230,10 @@ impl<'s, S: Sink> Fields<'s, S> {
     /// Puts a field among the labels.
     #[cold]
     fn label(&mut self, name: &[u8], value: Value<'_>) {
-        let Some(label) = Name::EMPTY.join(b"labels").and_then(|labels| labels.join(name)) else {
+        let mut label = Name::EMPTY;
+        if label.join(b"labels").and_then(|()| label.join(name)).is_none() {
             return value.put_named(name, self.sink);
-        };
+        }
         match self.sink.key(label.as_bytes()) {
             Some(key) => value.put(key, self.sink),
             None => value.put_named(label.as_bytes(), self.sink),

@@ -73,44 +73,50 @@ fn members<'a, E: Explain<'a>>(
 
 #[inline]
 fn top_level<S: Sink>(name: Value<'_>, value: Value<'_>, member: &[u8], fields: &mut Fields<'_, S>) {
-    if name.kind == Kind::JsonText {
-        return match joined(Name::EMPTY, name) {
-            Some(name) => named(name.as_bytes(), value, member, fields),
-            // Longer than any name that means something.
-            None => fields.member(member),
-        };
+    if name.kind == Kind::Text {
+        return named(name.bytes, value, member, fields);
     }
-    named(name.bytes, value, member, fields);
+    let mut unescaped = Name::EMPTY;
+    match join(&mut unescaped, name) {
+        Some(()) => named(unescaped.as_bytes(), value, member, fields),
+        // Longer than any name that means something.
+        None => fields.member(member),
+    }
 }
 
 #[inline]
 fn named<S: Sink>(name: &[u8], value: Value<'_>, member: &[u8], fields: &mut Fields<'_, S>) {
     match role(name) {
-        Role::Object(_) if value.kind == Kind::Object => match Name::EMPTY.join(name) {
-            Some(prefix) => flatten(prefix, value.bytes, 1, fields),
-            None => fields.member(member),
-        },
+        Role::Object(_) if value.kind == Kind::Object => {
+            let mut path = Name::EMPTY;
+            match path.join(name) {
+                Some(()) => flatten(&mut path, value.bytes, 1, fields),
+                None => fields.member(member),
+            }
+        }
         role => fields.put(name, role, value, Some(member)),
     }
 }
 
 /// Puts the members of an object under dotted names. The object has been scanned before, so it has no errors.
-#[cold]
-fn flatten<S: Sink>(prefix: Name, object: &[u8], depth: u32, fields: &mut Fields<'_, S>) {
+fn flatten<S: Sink>(path: &mut Name, object: &[u8], depth: u32, fields: &mut Fields<'_, S>) {
+    let prefix = path.len();
     let walked = members::<()>(object, |name, value, member| {
-        match (joined(prefix, name), value.kind) {
+        match (join(path, name), value.kind) {
             // A name too long for any mapping loses its prefix, not its value.
             (None, _) => fields.member(member),
-            (Some(_), Kind::Null) => {}
-            (Some(name), Kind::Object) if depth < FLATTEN_DEPTH_MAX => {
-                flatten(name, value.bytes, depth + 1, fields);
+            (Some(()), Kind::Null) => {}
+            (Some(()), Kind::Object) if depth < FLATTEN_DEPTH_MAX => {
+                flatten(path, value.bytes, depth + 1, fields);
             }
-            (Some(name), _) => fields.put(name.as_bytes(), Role::Own, value, None),
+            (Some(()), _) => fields.put(path.as_bytes(), Role::Own, value, None),
         }
+        path.truncate(prefix);
     });
     debug_assert!(walked.is_ok(), "the object was scanned before");
 }
 
-fn joined(prefix: Name, name: Value<'_>) -> Option<Name> {
-    if name.kind == Kind::JsonText { prefix.join_json(name.bytes) } else { prefix.join(name.bytes) }
+#[inline]
+fn join(path: &mut Name, name: Value<'_>) -> Option<()> {
+    if name.kind == Kind::JsonText { path.join_json(name.bytes) } else { path.join(name.bytes) }
 }

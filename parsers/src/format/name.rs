@@ -9,8 +9,7 @@ use crate::unescape::hex;
 /// Elasticsearch itself takes longer names, but no mapping that people made has any.
 const NAME_BYTES_MAX: usize = 256;
 
-/// A name, made piece by piece.
-#[derive(Clone, Copy)]
+/// A name, made piece by piece in place: it is too large to be passed on by value.
 pub(super) struct Name {
     bytes: [u8; NAME_BYTES_MAX],
     length: usize,
@@ -24,15 +23,24 @@ impl Name {
         &self.bytes[..self.length]
     }
 
-    /// This name and, after a dot unless this name is empty, a plain text.
-    pub(super) fn join(mut self, text: &[u8]) -> Option<Self> {
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Forgets all but the first `length` bytes.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+
+    /// Adds a plain text, after a dot unless this name is empty. A name that does not fit may be left with a part of it.
+    #[inline]
+    pub(super) fn join(&mut self, text: &[u8]) -> Option<()> {
         self.dot()?;
-        self.push(text)?;
-        Some(self)
+        self.push(text)
     }
 
     /// The same with the inside of a valid JSON string.
-    pub(super) fn join_json(mut self, text: &[u8]) -> Option<Self> {
+    pub(super) fn join_json(&mut self, text: &[u8]) -> Option<()> {
         self.dot()?;
         let mut rest = text;
         while let Some((first, after)) = rest.split_first() {
@@ -43,7 +51,7 @@ impl Name {
                 after
             };
         }
-        Some(self)
+        Some(())
     }
 
     fn dot(&mut self) -> Option<()> {
@@ -103,17 +111,22 @@ mod tests {
 
     #[test]
     fn names_are_joined_with_dots_and_unescaped() {
-        let name = Name::EMPTY.join(b"log").unwrap();
-        assert_eq!(name.join(b"level").unwrap().as_bytes(), b"log.level");
-        let escaped = name.join_json(br#"a\"\\\/\n\u00e4\ud83d\ude00"#).unwrap();
-        assert_eq!(String::from_utf8_lossy(escaped.as_bytes()), "log.a\"\\/\nä😀");
+        let mut name = Name::EMPTY;
+        name.join(b"log").unwrap();
+        name.join(b"level").unwrap();
+        assert_eq!(name.as_bytes(), b"log.level");
+        name.truncate(3);
+        name.join_json(br#"a\"\\\/\n\u00e4\ud83d\ude00"#).unwrap();
+        assert_eq!(String::from_utf8_lossy(name.as_bytes()), "log.a\"\\/\nä😀");
     }
 
     #[test]
     fn a_name_that_does_not_fit_is_refused() {
-        let full = Name::EMPTY.join(&vec![b'a'; NAME_BYTES_MAX]).unwrap();
-        assert_eq!(full.as_bytes().len(), NAME_BYTES_MAX);
+        let mut full = Name::EMPTY;
+        full.join(&vec![b'a'; NAME_BYTES_MAX]).unwrap();
+        assert_eq!(full.len(), NAME_BYTES_MAX);
         assert!(full.join(b"").is_none());
-        assert!(Name::EMPTY.join(&vec![b'a'; NAME_BYTES_MAX + 1]).is_none());
+        let mut empty = Name::EMPTY;
+        assert!(empty.join(&vec![b'a'; NAME_BYTES_MAX + 1]).is_none());
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn parse<S: Sink>(line: &[u8], context: &Context, sink: &mut S) -> Re
     let Ok((_, (priority, message))) = record::<()>(line, context) else {
         return Err(reject(line, record::<Stopped<'_>>(line, context)));
     };
-    put_priority(priority, sink);
+    sink.preset(priority.map_or(preset::EVENT, preset::syslog));
     message.put(sink);
     Ok(())
 }
@@ -67,18 +67,6 @@ fn record<'a, E: Explain<'a>>(line: &'a [u8], reading: &Context) -> Parsed<'a, (
 fn priority<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, u8, E> {
     let below_192 = verify(whole_number, |number| *number < 192);
     delimited(byte(b'<'), below_192, byte(b'>')).map(|number| number as u8).parse(input)
-}
-
-/// Gives the numbers of the priority. Their names are constants, so they come as a preset.
-#[inline]
-fn put_priority<S: Sink>(priority: Option<u8>, sink: &mut S) {
-    let Some(priority) = priority else {
-        return sink.preset(preset::EVENT);
-    };
-    sink.integer(key::LOG_SYSLOG_PRIORITY, i64::from(priority));
-    sink.integer(key::LOG_SYSLOG_FACILITY_CODE, i64::from(priority / 8));
-    sink.integer(key::LOG_SYSLOG_SEVERITY_CODE, i64::from(priority % 8));
-    sink.preset(preset::syslog(priority));
 }
 
 impl Message<'_> {

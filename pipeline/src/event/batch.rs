@@ -203,12 +203,18 @@ impl Batch {
 
     /// Puts a text into the side buffer; invalid UTF-8 becomes U+FFFD.
     pub fn make_text(&mut self, text: &[u8]) -> Value {
-        Value::MadeText(append(&mut self.side, String::from_utf8_lossy(text).as_bytes()))
+        Value::MadeText(self.append(text))
     }
 
     /// Puts a valid JSON value into the side buffer.
     pub fn make_json(&mut self, json: &[u8]) -> Value {
-        Value::MadeJson(append(&mut self.side, String::from_utf8_lossy(json).as_bytes()))
+        Value::MadeJson(self.append(json))
+    }
+
+    fn append(&mut self, text: &[u8]) -> Span {
+        let start = self.side.len();
+        self.side.extend_from_slice(String::from_utf8_lossy(text).as_bytes());
+        close(&mut self.side, start)
     }
 
     /// The bytes of a text or JSON value; none for numbers, times and removed fields.
@@ -261,13 +267,14 @@ impl Batch {
     }
 }
 
-/// Appends to a side buffer. A buffer at its 4 GiB limit takes no more: the span is empty.
-pub(super) fn append(side: &mut Vec<u8>, text: &[u8]) -> Span {
-    match (u32::try_from(side.len()), u32::try_from(text.len())) {
-        (Ok(start), Ok(len)) if start.checked_add(len).is_some() => {
-            side.extend_from_slice(text);
-            Span { start, len }
+/// The span of what was appended to a side buffer since it had `start` bytes. A buffer at its 4 GiB limit takes no more:
+/// what was appended is taken away again, and the span is empty.
+pub(super) fn close(side: &mut Vec<u8>, start: usize) -> Span {
+    match (u32::try_from(start), u32::try_from(side.len())) {
+        (Ok(start), Ok(end)) => Span { start, len: end - start },
+        _ => {
+            side.truncate(start);
+            Span::default()
         }
-        _ => Span::default(),
     }
 }

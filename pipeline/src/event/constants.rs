@@ -61,6 +61,7 @@ impl From<Constant> for ConstantValue {
     fn from(constant: Constant) -> Self {
         match constant {
             Constant::Text(text) => Self::Text(text.to_owned()),
+            Constant::Integer(value) => Self::Integer(value),
             Constant::List(items) => Self::List(items.iter().map(|&item| item.to_owned()).collect()),
         }
     }

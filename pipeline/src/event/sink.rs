@@ -7,7 +7,7 @@
 
 use logweir_parsers::{KeyId, PresetId, Sink, preset};
 
-use super::batch::{Batch, append};
+use super::batch::{Batch, close};
 use super::constants::KeyMask;
 use super::escape::append_escaped;
 use super::{Event, Field, KeyTable, Span, Value};
@@ -24,7 +24,6 @@ pub struct EventSink<'a> {
     timestamp: Option<i64>,
     preset: PresetId,
     seen: KeyMask,
-    scratch: &'a mut Vec<u8>,
 }
 
 /// The parts of a batch that a sink writes to, and the worker's own tables.
@@ -34,14 +33,13 @@ pub(crate) struct SinkParts<'a> {
     pub(crate) side: &'a mut Vec<u8>,
     pub(crate) fields: &'a mut Vec<Field>,
     pub(crate) keys: &'a mut KeyTable,
-    pub(crate) scratch: &'a mut Vec<u8>,
 }
 
 impl<'a> EventSink<'a> {
     /// A sink for the next event.
     #[inline]
     pub(crate) fn new(parts: SinkParts<'a>) -> Self {
-        let SinkParts { chunk, side, fields, keys, scratch } = parts;
+        let SinkParts { chunk, side, fields, keys } = parts;
         Self {
             chunk,
             first: fields.len(),
@@ -52,7 +50,6 @@ impl<'a> EventSink<'a> {
             timestamp: None,
             preset: preset::NONE,
             seen: KeyMask::default(),
-            scratch,
         }
     }
 
@@ -105,12 +102,18 @@ impl<'a> EventSink<'a> {
         }
     }
 
+    /// Joins the pieces at the end of the side buffer.
     fn make(&mut self, pieces: &mut dyn Iterator<Item = &[u8]>) -> Span {
-        self.scratch.clear();
+        let start = self.side.len();
         for piece in pieces {
-            self.scratch.extend_from_slice(piece);
+            self.side.extend_from_slice(piece);
         }
-        append(self.side, String::from_utf8_lossy(self.scratch).as_bytes())
+        if simdutf8::basic::from_utf8(&self.side[start..]).is_err() {
+            let valid = String::from_utf8_lossy(&self.side[start..]).into_owned();
+            self.side.truncate(start);
+            self.side.extend_from_slice(valid.as_bytes());
+        }
+        close(self.side, start)
     }
 }
 
@@ -144,13 +147,13 @@ impl Sink for EventSink<'_> {
     }
 
     fn made_member(&mut self, name: &[u8], value: &[u8]) {
-        self.scratch.clear();
-        self.scratch.push(b'"');
-        append_escaped(name, self.scratch);
-        self.scratch.extend_from_slice(b"\":\"");
-        append_escaped(value, self.scratch);
-        self.scratch.push(b'"');
-        let span = append(self.side, self.scratch);
+        let start = self.side.len();
+        self.side.push(b'"');
+        append_escaped(name, self.side);
+        self.side.extend_from_slice(b"\":\"");
+        append_escaped(value, self.side);
+        self.side.push(b'"');
+        let span = close(self.side, start);
         self.fields.push(Field::new(MEMBERS, Value::MadeMembers(span)));
     }
 
@@ -182,13 +185,8 @@ impl Sink for EventSink<'_> {
 
 impl Batch {
     /// The batch's parts that a sink writes to.
-    pub(crate) fn sink_parts<'a>(
-        &'a mut self,
-        keys: &'a mut KeyTable,
-        scratch: &'a mut Vec<u8>,
-    ) -> (SinkParts<'a>, &'a mut [Event]) {
-        let parts =
-            SinkParts { chunk: &self.chunk, side: &mut self.side, fields: &mut self.fields, keys, scratch };
+    pub(crate) fn sink_parts<'a>(&'a mut self, keys: &'a mut KeyTable) -> (SinkParts<'a>, &'a mut [Event]) {
+        let parts = SinkParts { chunk: &self.chunk, side: &mut self.side, fields: &mut self.fields, keys };
         (parts, &mut self.events)
     }
 }
@@ -197,12 +195,6 @@ impl SinkParts<'_> {
     /// The same parts for a shorter time.
     #[inline]
     pub(crate) fn reborrow(&mut self) -> SinkParts<'_> {
-        SinkParts {
-            chunk: self.chunk,
-            side: self.side,
-            fields: self.fields,
-            keys: self.keys,
-            scratch: self.scratch,
-        }
+        SinkParts { chunk: self.chunk, side: self.side, fields: self.fields, keys: self.keys }
     }
 }

@@ -145,8 +145,7 @@ fn fill(
     index: usize,
     grammar: impl FnOnce(&mut EventSink<'_>, &[u8]),
 ) {
-    let mut scratch = Vec::new();
-    let (mut parts, events) = batch.sink_parts(table, &mut scratch);
+    let (mut parts, events) = batch.sink_parts(table);
     let line = events[index].line.of(parts.chunk);
     let mut sink = EventSink::new(parts.reborrow());
     grammar(&mut sink, line);
