@@ -139,6 +139,7 @@ impl Fields {
             let value = match constant {
                 Constant::Text(text) => json!(text),
                 Constant::List(items) => json!(items),
+                Constant::Integer(value) => json!(value),
             };
             members.push((key::KNOWN[usize::from(key.0)].to_owned(), value));
         }

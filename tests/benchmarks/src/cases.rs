@@ -32,10 +32,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "nginx",
         title: "nginx combined, parsed to ECS, `_id`, `_bulk` create",
-        kind: Kind::Throughput {
-            format: LineFormat::Nginx,
-            parse: "nginx_access",
-        },
+        kind: Kind::Throughput { format: LineFormat::Nginx, parse: "nginx_access" },
         limits: &[
             limit(Figure::CpuPerGigabyte, 2.9, Some(2.0)),
             limit(Figure::Throughput, 250.0, Some(350.0)),
@@ -45,53 +42,32 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "json",
         title: "JSON application log (273 B)",
-        kind: Kind::Throughput {
-            format: LineFormat::Json,
-            parse: "json",
-        },
+        kind: Kind::Throughput { format: LineFormat::Json, parse: "json" },
         limits: &[limit(Figure::CpuPerGigabyte, 2.2, Some(1.6))],
     },
     Case {
         name: "syslog5424",
         title: "syslog 5424 lines in a file",
-        kind: Kind::Throughput {
-            format: LineFormat::Syslog5424,
-            parse: "syslog",
-        },
+        kind: Kind::Throughput { format: LineFormat::Syslog5424, parse: "syslog" },
         limits: &[limit(Figure::CpuPerGigabyte, 2.8, Some(2.0))],
     },
     Case {
         name: "raw",
         title: "raw line",
-        kind: Kind::Throughput {
-            format: LineFormat::Raw,
-            parse: "raw",
-        },
+        kind: Kind::Throughput { format: LineFormat::Raw, parse: "raw" },
         limits: &[limit(Figure::CpuPerGigabyte, 2.0, Some(1.4))],
     },
     Case {
         name: "idle10k",
         title: "10,000 idle files and one at 1,000 lines/s",
-        kind: Kind::Paced {
-            idle_files: 10_000,
-            lines_per_second: 1_000,
-        },
-        limits: &[
-            limit(Figure::CpuShare, 2.0, Some(1.0)),
-            limit(Figure::PeakMemory, 64.0, Some(40.0)),
-        ],
+        kind: Kind::Paced { idle_files: 10_000, lines_per_second: 1_000 },
+        limits: &[limit(Figure::CpuShare, 2.0, Some(1.0)), limit(Figure::PeakMemory, 64.0, Some(40.0))],
     },
     Case {
         name: "rate10k",
         title: "one file at 10,000 lines/s",
-        kind: Kind::Paced {
-            idle_files: 0,
-            lines_per_second: 10_000,
-        },
-        limits: &[
-            limit(Figure::CpuShare, 1.0, None),
-            limit(Figure::PeakMemory, 24.0, None),
-        ],
+        kind: Kind::Paced { idle_files: 0, lines_per_second: 10_000 },
+        limits: &[limit(Figure::CpuShare, 1.0, None), limit(Figure::PeakMemory, 24.0, None)],
     },
     Case {
         name: "start10k",

@@ -79,10 +79,7 @@ mod tests {
         let run =
             |cpu, rate| Measurement::new(vec![(Figure::CpuPerGigabyte, cpu), (Figure::Throughput, rate)]);
         let median = Measurement::median(&[run(3.0, 1.0), run(1.0, 9.0), run(2.0, 5.0)]);
-        assert_eq!(
-            median.figures(),
-            [(Figure::CpuPerGigabyte, 2.0), (Figure::Throughput, 5.0)]
-        );
+        assert_eq!(median.figures(), [(Figure::CpuPerGigabyte, 2.0), (Figure::Throughput, 5.0)]);
     }
 
     #[test]

@@ -29,29 +29,14 @@ const REFERRERS: &[&str] = &[
     "https://shop.example.com/search?q=chair",
     "https://www.example.org/",
 ];
-const METHODS: &[&str] = &[
-    "GET", "GET", "GET", "GET", "GET", "GET", "POST", "POST", "PUT", "HEAD",
-];
-const STATUSES: &[u16] = &[
-    200, 200, 200, 200, 200, 200, 200, 204, 301, 304, 304, 400, 401, 403, 404, 404, 500, 502,
-];
-const SECTIONS: &[&str] = &[
-    "api/v1/orders",
-    "api/v1/users",
-    "products",
-    "static/img",
-    "cart",
-    "search",
-    "account",
-];
+const METHODS: &[&str] = &["GET", "GET", "GET", "GET", "GET", "GET", "POST", "POST", "PUT", "HEAD"];
+const STATUSES: &[u16] =
+    &[200, 200, 200, 200, 200, 200, 200, 204, 301, 304, 304, 400, 401, 403, 404, 404, 500, 502];
+const SECTIONS: &[&str] =
+    &["api/v1/orders", "api/v1/users", "products", "static/img", "cart", "search", "account"];
 const LEVELS: &[&str] = &["info", "info", "info", "info", "debug", "warn", "error"];
-const LOGGERS: &[&str] = &[
-    "checkout.payment",
-    "http.server",
-    "inventory.sync",
-    "session.store",
-    "mail.queue",
-];
+const LOGGERS: &[&str] =
+    &["checkout.payment", "http.server", "inventory.sync", "session.store", "mail.queue"];
 const MESSAGES: &[&str] = &[
     "request completed",
     "payment authorised by provider",
@@ -59,15 +44,7 @@ const MESSAGES: &[&str] = &[
     "cache entry expired, reloading",
     "could not reach \\\"inventory\\\": connection reset by peer",
 ];
-const PROCESSES: &[&str] = &[
-    "sshd",
-    "systemd",
-    "postfix/smtpd",
-    "cron",
-    "kernel",
-    "nginx",
-    "dhclient",
-];
+const PROCESSES: &[&str] = &["sshd", "systemd", "postfix/smtpd", "cron", "kernel", "nginx", "dhclient"];
 const SYSLOG_MESSAGES: &[&str] = &[
     "Accepted publickey for deploy from 198.51.100.23 port 51734 ssh2: ED25519 SHA256:0f3a",
     "Started Session 4211 of User deploy, slice user-1000, scope session-4211",
@@ -99,11 +76,7 @@ pub struct LineGenerator {
 impl LineGenerator {
     /// A generator at its first line.
     pub fn new(format: LineFormat, seed: u64) -> Self {
-        Self {
-            format,
-            random: Random::new(seed),
-            written: 0,
-        }
+        Self { format, random: Random::new(seed), written: 0 }
     }
 
     /// Appends the next line, newline included.
@@ -126,10 +99,7 @@ impl LineGenerator {
     fn write_target(&mut self, out: &mut impl Write, target: std::fmt::Arguments<'_>) -> io::Result<()> {
         // Fifty lines a second, wrapped at midnight: a day is enough, and no calendar is needed.
         let second = self.written / 50 % 86_400;
-        let clock = Clock {
-            second,
-            millisecond: self.written % 50 * 20,
-        };
+        let clock = Clock { second, millisecond: self.written % 50 * 20 };
         self.written += 1;
         match self.format {
             LineFormat::Nginx => self.nginx(out, clock, target),
@@ -245,13 +215,7 @@ struct Clock {
 
 impl std::fmt::Display for Clock {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "{:02}:{:02}:{:02}",
-            self.second / 3600,
-            self.second / 60 % 60,
-            self.second % 60
-        )
+        write!(formatter, "{:02}:{:02}:{:02}", self.second / 3600, self.second / 60 % 60, self.second % 60)
     }
 }
 
@@ -297,10 +261,7 @@ mod tests {
     #[test]
     fn mean_lengths_are_those_of_the_published_figures() {
         let means = FORMATS.map(|(format, _)| lines(format, 1, 20_000).len() as f64 / 20_000.0);
-        let near = means
-            .iter()
-            .zip(FORMATS)
-            .all(|(mean, (_, expected))| (mean - expected).abs() < 2.0);
+        let near = means.iter().zip(FORMATS).all(|(mean, (_, expected))| (mean - expected).abs() < 2.0);
         assert!(near, "mean lengths {means:?}, expected {FORMATS:?}");
     }
 
@@ -316,9 +277,7 @@ mod tests {
     fn a_numbered_line_carries_its_number_once() {
         for (format, _) in FORMATS {
             let mut line = Vec::new();
-            LineGenerator::new(format, 3)
-                .write_numbered(&mut line, 4_711)
-                .unwrap();
+            LineGenerator::new(format, 3).write_numbered(&mut line, 4_711).unwrap();
             let line = String::from_utf8(line).unwrap();
             assert_eq!(line.matches(NUMBER_MARKER).count(), 1, "{line}");
             assert!(line.contains("item/000004711"), "{line}");
@@ -327,9 +286,8 @@ mod tests {
 
     #[test]
     fn json_lines_are_json() {
-        for line in lines(LineFormat::Json, 2, 1000)
-            .split(|&byte| byte == b'\n')
-            .filter(|line| !line.is_empty())
+        for line in
+            lines(LineFormat::Json, 2, 1000).split(|&byte| byte == b'\n').filter(|line| !line.is_empty())
         {
             serde_json::from_slice::<serde_json::Value>(line).unwrap();
         }

@@ -36,12 +36,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
-            start: 0,
-            end: 0,
-        })
+        Ok(Self { stream, buffer: vec![0; BUFFER_BYTES].into_boxed_slice(), start: 0, end: 0 })
     }
 
     /// The next request's head, or `None` when the client closed between two requests.
@@ -61,11 +56,7 @@ impl Connection {
             }
             let was_empty = unread.is_empty();
             if !self.fill()? {
-                return if was_empty {
-                    Ok(None)
-                } else {
-                    Err(io::ErrorKind::UnexpectedEof.into())
-                };
+                return if was_empty { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
         }
     }
@@ -160,19 +151,12 @@ fn parse_head(bytes: &[u8]) -> io::Result<Head> {
         return Err(invalid("request line has no method and target"));
     };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut head = Head {
-        method: method.into(),
-        path: path.into(),
-        query: query.into(),
-        ..Head::default()
-    };
+    let mut head = Head { method: method.into(), path: path.into(), query: query.into(), ..Head::default() };
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         match name.to_ascii_lowercase().as_str() {
             "content-length" => {
-                head.content_length = value
-                    .parse()
-                    .map_err(|_| invalid("content-length is not a number"))?;
+                head.content_length = value.parse().map_err(|_| invalid("content-length is not a number"))?;
             }
             "transfer-encoding" => head.chunked = value.eq_ignore_ascii_case("chunked"),
             "content-encoding" => head.gzip = value.eq_ignore_ascii_case("gzip"),

@@ -63,22 +63,14 @@ pub(crate) fn run_start(workplace: &Workplace, files: u64) -> Result<Measurement
     let mut scene = Scene::new(workplace, files)?;
     process::run_once(&workplace.binary, &scene.config, &scene.log())?;
     let before = scene.sink.documents()?;
-    ensure!(
-        before == files,
-        "{files} lines were written, {before} documents arrived"
-    );
+    ensure!(before == files, "{files} lines were written, {before} documents arrived");
 
-    let mut grown = OpenOptions::new()
-        .append(true)
-        .open(scene.logs().join("00000.log"))?;
+    let mut grown = OpenOptions::new().append(true).open(scene.logs().join("00000.log"))?;
     scene.append_line(&mut grown)?;
     let started = Instant::now();
     let mut daemon = Daemon::start(&workplace.binary, &scene.config, &scene.log())?;
     scene.wait_for_documents(files + 1, &mut daemon)?;
-    Ok(Measurement::new(vec![(
-        Figure::FirstLine,
-        started.elapsed().as_secs_f64(),
-    )]))
+    Ok(Measurement::new(vec![(Figure::FirstLine, started.elapsed().as_secs_f64())]))
 }
 
 impl Scene {
@@ -88,12 +80,7 @@ impl Scene {
         let config = folder.path().join("benchmark.toml");
         let paths = folder.path().join("logs/*.log").display().to_string();
         write_config(&config, folder.path(), &paths, "nginx_access", &sink.url())?;
-        let mut scene = Self {
-            folder,
-            config,
-            sink,
-            lines: LineGenerator::new(LineFormat::Nginx, files),
-        };
+        let mut scene = Self { folder, config, sink, lines: LineGenerator::new(LineFormat::Nginx, files) };
         std::fs::create_dir(scene.logs())?;
         for number in 0..files {
             let mut file = File::create(scene.logs().join(format!("{number:05}.log")))?;

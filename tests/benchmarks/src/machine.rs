@@ -33,10 +33,7 @@ pub(crate) fn today() -> String {
 }
 
 fn output_of(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(crate::workspace_root())
-        .output();
+    let output = Command::new(program).args(arguments).current_dir(crate::workspace_root()).output();
     match output {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         _ => "unknown".into(),

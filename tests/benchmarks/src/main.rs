@@ -44,11 +44,7 @@ fn main() -> Result<()> {
 }
 
 fn parse_arguments(arguments: &[String]) -> Result<Settings> {
-    let mut settings = Settings {
-        runs: 3,
-        megabytes: 200,
-        cases: Vec::new(),
-    };
+    let mut settings = Settings { runs: 3, megabytes: 200, cases: Vec::new() };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|text| text.parse::<u64>().ok());
@@ -77,12 +73,7 @@ fn run_cases(settings: &Settings) -> Result<()> {
     for &case in &settings.cases {
         let mut runs = Vec::with_capacity(settings.runs);
         for run in 1..=settings.runs {
-            write!(
-                std::io::stderr(),
-                "\r{}: run {run} of {} ",
-                case.name,
-                settings.runs
-            )?;
+            write!(std::io::stderr(), "\r{}: run {run} of {} ", case.name, settings.runs)?;
             runs.push(run_case(case, settings, &workplace).with_context(|| format!("case {}", case.name))?);
         }
         writeln!(std::io::stderr())?;
@@ -98,10 +89,9 @@ fn run_cases(settings: &Settings) -> Result<()> {
 fn run_case(case: &Case, settings: &Settings, workplace: &Workplace) -> Result<Measurement> {
     match case.kind {
         Kind::Throughput { format, parse } => throughput::run(workplace, format, parse, settings.megabytes),
-        Kind::Paced {
-            idle_files,
-            lines_per_second,
-        } => live::run_paced(workplace, idle_files, lines_per_second),
+        Kind::Paced { idle_files, lines_per_second } => {
+            live::run_paced(workplace, idle_files, lines_per_second)
+        }
         Kind::Start { files } => live::run_start(workplace, files),
     }
 }
@@ -109,11 +99,7 @@ fn run_case(case: &Case, settings: &Settings, workplace: &Workplace) -> Result<M
 /// Builds the binary under test beside this one.
 fn prepare() -> Result<Workplace> {
     let own = std::env::current_exe().context("this program's own path is unknown")?;
-    let target = own
-        .ancestors()
-        .nth(2)
-        .context("this program is not in a target directory")?
-        .to_owned();
+    let target = own.ancestors().nth(2).context("this program is not in a target directory")?.to_owned();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--release", "--package", "logweir", "--target-dir"])
@@ -124,10 +110,7 @@ fn prepare() -> Result<Workplace> {
     ensure!(built.success(), "the release binary of logweir did not build");
     let folder = target.join("benchmarks");
     std::fs::create_dir_all(&folder).with_context(|| format!("{} could not be made", folder.display()))?;
-    Ok(Workplace {
-        binary: target.join("release/logweir"),
-        folder,
-    })
+    Ok(Workplace { binary: target.join("release/logweir"), folder })
 }
 
 /// The root of the workspace that this crate was built from.

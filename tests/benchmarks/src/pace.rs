@@ -10,10 +10,7 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// Parks the calling thread until `deadline`; unparks in between do not shorten the wait.
 pub fn pause_until(deadline: Instant) {
-    while let Some(left) = deadline
-        .checked_duration_since(Instant::now())
-        .filter(|left| !left.is_zero())
-    {
+    while let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
         std::thread::park_timeout(left);
     }
 }
@@ -44,12 +41,7 @@ pub struct Pacer {
 impl Pacer {
     /// A pacer for `per_second` items in turns of `turn`; the clock starts now.
     pub fn new(per_second: u64, turn: Duration) -> Self {
-        Self {
-            started: Instant::now(),
-            per_second,
-            handed_out: 0,
-            turn,
-        }
+        Self { started: Instant::now(), per_second, handed_out: 0, turn }
     }
 
     /// Waits for the next turn and says how many items are due in it; a late turn gets what it missed.
@@ -83,9 +75,6 @@ mod tests {
         let started = Instant::now();
         let total: u64 = (0..10).map(|_| pacer.next_turn()).sum();
         let due = started.elapsed().as_micros() as u64 / 100;
-        assert!(
-            total <= due + 1 && total + 200 >= due,
-            "handed out {total}, due {due}"
-        );
+        assert!(total <= due + 1 && total + 200 >= due, "handed out {total}, due {due}");
     }
 }

@@ -33,10 +33,7 @@ pub(crate) fn serve_sink() -> Result<()> {
 pub(crate) fn measure_command(command: &[String]) -> Result<()> {
     let (program, arguments) = command.split_first().context("nothing to measure")?;
     let started = Instant::now();
-    let status = Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::null())
-        .status()?;
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).status()?;
     let wall_seconds = started.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
@@ -71,11 +68,7 @@ pub(crate) fn run_once(binary: &Path, config: &Path, log: &Path) -> Result<Used>
         .context("the measuring process could not be started")?;
     let used: Used =
         serde_json::from_slice(&output.stdout).context("the measuring process gave no figures")?;
-    ensure!(
-        used.succeeded,
-        "logweir failed: {}",
-        std::fs::read_to_string(log)?
-    );
+    ensure!(used.succeeded, "logweir failed: {}", std::fs::read_to_string(log)?);
     Ok(used)
 }
 
@@ -87,17 +80,12 @@ pub(crate) struct SinkProcess {
 
 impl SinkProcess {
     pub(crate) fn start() -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg(SINK_COMMAND)
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child =
+            Command::new(std::env::current_exe()?).arg(SINK_COMMAND).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         let output = child.stdout.take().context("the sink has no output")?;
         BufReader::new(output).read_line(&mut line)?;
-        Ok(Self {
-            child,
-            address: line.trim().parse().context("the sink told no address")?,
-        })
+        Ok(Self { child, address: line.trim().parse().context("the sink told no address")? })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -105,9 +93,7 @@ impl SinkProcess {
     }
 
     pub(crate) fn documents(&self) -> Result<u64> {
-        Ok(sink::read_counts(self.address)
-            .context("the sink does not answer")?
-            .documents)
+        Ok(sink::read_counts(self.address).context("the sink does not answer")?.documents)
     }
 }
 
@@ -144,27 +130,17 @@ impl Daemon {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The command's name stands in parentheses and may hold spaces; user and system time are fields 14 and 15.
         let (_, fields) = stat.rsplit_once(')').context("/proc/…/stat has no command")?;
-        let ticks: f64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|text| text.parse::<f64>().ok())
-            .sum();
+        let ticks: f64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<f64>().ok()).sum();
         Ok(ticks / TICKS_PER_SECOND)
     }
 
     /// Highest resident memory so far, in MiB.
     pub(crate) fn peak_mebibytes(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .context("no VmHWM in /proc")?;
-        let kibibytes: f64 = line
-            .trim()
-            .trim_end_matches(" kB")
-            .parse()
-            .context("VmHWM is not a number")?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc")?;
+        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().context("VmHWM is not a number")?;
         Ok(kibibytes / 1024.0)
     }
 }

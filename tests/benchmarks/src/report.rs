@@ -40,11 +40,7 @@ fn row(case: &Case, figure: Figure, value: f64) -> String {
 /// Writes the result file of this run and gives its path.
 pub(crate) fn save(settings: &Settings, table: &str) -> Result<PathBuf> {
     let names: Vec<_> = settings.cases.iter().map(|case| case.name).collect();
-    let set = if names.len() == crate::CASES.len() {
-        "all".to_owned()
-    } else {
-        names.join("-")
-    };
+    let set = if names.len() == crate::CASES.len() { "all".to_owned() } else { names.join("-") };
     let today = machine::today();
     let text = format!(
         "# {set}, {today}\n\nMedian of {} runs, inputs of {} MB. Command:\n\n    cargo run --release -p logweir-benchmarks \

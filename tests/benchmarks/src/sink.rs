@@ -60,10 +60,7 @@ impl Sink {
     /// # Errors
     /// When no port can be bound.
     pub fn bind() -> io::Result<Self> {
-        Ok(Self {
-            listener: TcpListener::bind(("127.0.0.1", 0))?,
-            counts: Arc::default(),
-        })
+        Ok(Self { listener: TcpListener::bind(("127.0.0.1", 0))?, counts: Arc::default() })
     }
 
     /// Where the sink listens.
@@ -180,14 +177,8 @@ mod tests {
         );
         assert!(exchange(address, chunked.as_bytes()).contains("\"status\":201"));
 
-        let counts = exchange(
-            address,
-            b"GET /_sink/counts HTTP/1.1\r\nconnection: close\r\n\r\n",
-        );
-        assert!(
-            counts.ends_with(r#"{"documents":4,"bytes":88,"requests":2}"#),
-            "{counts}"
-        );
+        let counts = exchange(address, b"GET /_sink/counts HTTP/1.1\r\nconnection: close\r\n\r\n");
+        assert!(counts.ends_with(r#"{"documents":4,"bytes":88,"requests":2}"#), "{counts}");
         let root = exchange(address, b"HEAD / HTTP/1.1\r\nconnection: close\r\n\r\n");
         assert!(root.starts_with("HTTP/1.1 405"), "{root}");
     }

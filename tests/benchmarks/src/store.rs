@@ -69,11 +69,7 @@ impl Store {
             connections: Mutex::default(),
         });
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let mut store = Self {
-            shared,
-            address: listener.local_addr()?,
-            acceptor: None,
-        };
+        let mut store = Self { shared, address: listener.local_addr()?, acceptor: None };
         store.accept_from(listener);
         Ok(store)
     }
@@ -247,11 +243,7 @@ impl Shared {
         match bytes {
             Ok(bytes) => connection.respond(head, "200 OK", &[&bytes])?,
             Err(reason) => {
-                connection.respond(
-                    head,
-                    "400 Bad Request",
-                    &[answer::bad_request(&reason).as_bytes()],
-                )?;
+                connection.respond(head, "400 Bad Request", &[answer::bad_request(&reason).as_bytes()])?;
             }
         }
         Ok(ControlFlow::Continue(()))

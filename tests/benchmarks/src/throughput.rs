@@ -21,9 +21,7 @@ pub(crate) fn run(
     parse: &str,
     megabytes: u64,
 ) -> Result<Measurement> {
-    let input = workplace
-        .folder
-        .join(format!("{format:?}-{megabytes}.log").to_lowercase());
+    let input = workplace.folder.join(format!("{format:?}-{megabytes}.log").to_lowercase());
     let lines = generate::write_file(&input, format, SEED, megabytes * 1_000_000)?;
     // Once through the page cache: the disk is not what is measured.
     let bytes = io::copy(&mut File::open(&input)?, &mut io::sink())?;
@@ -31,19 +29,10 @@ pub(crate) fn run(
     let sink = SinkProcess::start()?;
     let data = tempfile::tempdir_in(&workplace.folder)?;
     let config = data.path().join("benchmark.toml");
-    write_config(
-        &config,
-        data.path(),
-        &input.display().to_string(),
-        parse,
-        &sink.url(),
-    )?;
+    write_config(&config, data.path(), &input.display().to_string(), parse, &sink.url())?;
     let used = process::run_once(&workplace.binary, &config, &data.path().join("log"))?;
     let arrived = sink.documents()?;
-    ensure!(
-        arrived == lines,
-        "{lines} lines were written, {arrived} documents arrived"
-    );
+    ensure!(arrived == lines, "{lines} lines were written, {arrived} documents arrived");
     Ok(Measurement::new(vec![
         (Figure::CpuPerGigabyte, used.cpu_seconds / (bytes as f64 / 1e9)),
         (Figure::Throughput, bytes as f64 / 1e6 / used.wall_seconds),

@@ -33,9 +33,7 @@ pub(super) struct ItemAnswer {
 pub(super) fn bulk(items: &[ItemAnswer], short: bool) -> Vec<u8> {
     let errors = items.iter().any(|item| item.outcome != Outcome::Created);
     let items: Vec<Value> = items.iter().map(|item| item.render(short)).collect();
-    json!({"took": 3, "errors": errors, "items": items})
-        .to_string()
-        .into_bytes()
+    json!({"took": 3, "errors": errors, "items": items}).to_string().into_bytes()
 }
 
 /// The answer to a request whose framing is wrong.
@@ -98,10 +96,7 @@ impl Outcome {
             ),
             Self::Rejected(reason) => (
                 400,
-                Some((
-                    "document_parsing_exception",
-                    format!("[1:15] {reason} in document with id '{id}'"),
-                )),
+                Some(("document_parsing_exception", format!("[1:15] {reason} in document with id '{id}'"))),
             ),
         }
     }

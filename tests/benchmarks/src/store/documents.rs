@@ -139,9 +139,7 @@ impl Documents {
             let target = action.create;
             let source = lines.next().ok_or("the last action line has no document")?;
             let index = target.index.unwrap_or_else(|| default_index.to_owned());
-            let id = target
-                .id
-                .unwrap_or_else(|| format!("auto-{}", self.counts.created));
+            let id = target.id.unwrap_or_else(|| format!("auto-{}", self.counts.created));
             let outcome = self.take_document(faults, &index, &id, source);
             answers.push(ItemAnswer { index, id, outcome });
         }
@@ -177,11 +175,7 @@ impl Documents {
             return Outcome::Conflict;
         }
         self.counts.created += 1;
-        let document = Document {
-            id: id.to_owned(),
-            index: index.to_owned(),
-            source: source.to_vec(),
-        };
+        let document = Document { id: id.to_owned(), index: index.to_owned(), source: source.to_vec() };
         self.stored.insert(id.to_owned(), document);
         Outcome::Created
     }
@@ -213,9 +207,7 @@ pub(crate) fn line_number(source: &[u8]) -> Option<u64> {
 /// Refuses what Elasticsearch refuses in a data stream whatever its mapping says.
 fn check_document(source: &[u8]) -> Result<(), String> {
     let mut deserializer = serde_json::Deserializer::from_slice(source);
-    let keys = UniqueKeys
-        .deserialize(&mut deserializer)
-        .and_then(|keys| deserializer.end().map(|()| keys));
+    let keys = UniqueKeys.deserialize(&mut deserializer).and_then(|keys| deserializer.end().map(|()| keys));
     let keys = keys.map_err(|error| format!("failed to parse: {error}"))?;
     if !keys.contains("@timestamp") {
         return Err("data stream timestamp field [@timestamp] is missing".into());
@@ -245,9 +237,7 @@ impl<'de> Visitor<'de> for UniqueKeys {
         let mut keys = HashSet::new();
         while let Some((key, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
             if let Some(repeated) = keys.replace(key) {
-                return Err(serde::de::Error::custom(format_args!(
-                    "Duplicate field '{repeated}'"
-                )));
+                return Err(serde::de::Error::custom(format_args!("Duplicate field '{repeated}'")));
             }
         }
         Ok(keys)

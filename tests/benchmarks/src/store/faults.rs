@@ -49,9 +49,7 @@ impl Faults {
     }
 
     pub(super) fn fate(&self, id: &str) -> Fate {
-        let hash = id
-            .bytes()
-            .fold(mix(self.seed), |hash, byte| mix(hash ^ u64::from(byte)));
+        let hash = id.bytes().fold(mix(self.seed), |hash, byte| mix(hash ^ u64::from(byte)));
         let draw = hash % 1000;
         let throttled = self.too_many_requests_per_mille;
         let unavailable = throttled + self.unavailable_per_mille;

@@ -19,10 +19,7 @@ fn body(ids: Range<u64>) -> String {
 /// Status line and body, or nothing when the connection was refused or cut.
 fn send(store: &Store, path: &str, body: &str) -> Option<(u16, Value)> {
     let mut stream = TcpStream::connect(store.address).ok()?;
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
+    let head = format!("POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).ok()?;
     stream.write_all(body.as_bytes()).ok()?;
     let mut answer = String::new();
@@ -49,17 +46,8 @@ fn a_known_id_is_a_conflict_and_changes_nothing() {
     assert_eq!(first["errors"], false);
     let (_, second) = send(&store, "/logs-x-default/_bulk", &body(2..4)).unwrap();
     assert_eq!(statuses(&second), [409, 201]);
-    assert_eq!(
-        second["items"][0]["create"]["error"]["type"],
-        "version_conflict_engine_exception"
-    );
-    assert_eq!(
-        store.verdict(0..5),
-        Verdict {
-            lost: vec![4],
-            ..Verdict::default()
-        }
-    );
+    assert_eq!(second["items"][0]["create"]["error"]["type"], "version_conflict_engine_exception");
+    assert_eq!(store.verdict(0..5), Verdict { lost: vec![4], ..Verdict::default() });
     assert_eq!(store.stored()[0].index, "logs-x-default");
 }
 
@@ -68,13 +56,7 @@ fn a_line_under_two_ids_is_doubled() {
     let store = Store::start(Faults::default()).unwrap();
     send(&store, "/_bulk", &body(0..2)).unwrap();
     send(&store, "/_bulk", &body(1..2).replace("id-1", "other")).unwrap();
-    assert_eq!(
-        store.verdict(0..2),
-        Verdict {
-            doubled: vec![1],
-            ..Verdict::default()
-        }
-    );
+    assert_eq!(store.verdict(0..2), Verdict { doubled: vec![1], ..Verdict::default() });
 }
 
 #[test]
@@ -94,18 +76,8 @@ fn wrong_documents_and_wrong_framing_are_refused() {
         assert!(told.contains(reason), "{document}: {told}");
     }
     assert_eq!(store.counts().malformed, 4);
-    assert_eq!(
-        send(&store, "/_bulk", "{\"create\":{}}\n{\"@timestamp\":1}")
-            .unwrap()
-            .0,
-        400
-    );
-    assert_eq!(
-        send(&store, "/_bulk", "{\"index\":{}}\n{\"@timestamp\":1}\n")
-            .unwrap()
-            .0,
-        400
-    );
+    assert_eq!(send(&store, "/_bulk", "{\"create\":{}}\n{\"@timestamp\":1}").unwrap().0, 400);
+    assert_eq!(send(&store, "/_bulk", "{\"index\":{}}\n{\"@timestamp\":1}\n").unwrap().0, 400);
 }
 
 #[test]
@@ -115,11 +87,7 @@ fn the_torture_plan_hits_as_planned_and_ends_in_all_but_the_rejected() {
     for start in (0..10_000).step_by(100) {
         // A client that repeats the whole request until no item asks for it.
         for _ in 0..6 {
-            match send(
-                &store,
-                "/_bulk?filter_path=items.*.status",
-                &body(start..start + 100),
-            ) {
+            match send(&store, "/_bulk?filter_path=items.*.status", &body(start..start + 100)) {
                 None => cut += 1,
                 Some((200, answer))
                     if !statuses(&answer).iter().any(|status| matches!(status, 429 | 503)) =>
@@ -131,22 +99,12 @@ fn the_torture_plan_hits_as_planned_and_ends_in_all_but_the_rejected() {
         }
     }
     let (counts, verdict) = (store.counts(), store.verdict(0..10_000));
-    assert_eq!(
-        (verdict.lost.len(), verdict.doubled.len(), verdict.strangers),
-        (0, 0, 0)
-    );
-    assert!(
-        (60..140).contains(&verdict.rejected.len()),
-        "{}",
-        verdict.rejected.len()
-    );
+    assert_eq!((verdict.lost.len(), verdict.doubled.len(), verdict.strangers), (0, 0, 0));
+    assert!((60..140).contains(&verdict.rejected.len()), "{}", verdict.rejected.len());
     assert_eq!(store.len() + verdict.rejected.len(), 10_000);
     assert!((200..400).contains(&counts.too_many_requests), "{counts:?}");
     assert!((50..150).contains(&counts.unavailable), "{counts:?}");
-    assert!(
-        counts.whole_unavailable > 0 && cut > 0 && counts.cut == cut,
-        "{counts:?}"
-    );
+    assert!(counts.whole_unavailable > 0 && cut > 0 && counts.cut == cut, "{counts:?}");
 }
 
 #[test]
@@ -156,19 +114,12 @@ fn a_stopped_store_refuses_and_comes_back_with_its_documents() {
     store.stop();
     assert!(TcpStream::connect(store.address).is_err());
     store.start_again().unwrap();
-    assert_eq!(
-        statuses(&send(&store, "/_bulk", &body(0..2)).unwrap().1),
-        [409, 201]
-    );
+    assert_eq!(statuses(&send(&store, "/_bulk", &body(0..2)).unwrap().1), [409, 201]);
 }
 
 #[test]
 fn the_other_modes_and_limits_answer_as_asked() {
-    let store = Store::start(Faults {
-        max_body_bytes: Some(100),
-        ..Faults::default()
-    })
-    .unwrap();
+    let store = Store::start(Faults { max_body_bytes: Some(100), ..Faults::default() }).unwrap();
     assert_eq!(send(&store, "/_bulk", &body(0..10)).unwrap().0, 413);
     store.set_mode(Mode::Unauthorized);
     assert_eq!(send(&store, "/_bulk", &body(0..1)).unwrap().0, 401);

@@ -17,8 +17,11 @@ pub(super) struct Keeper {
 impl Keeper {
     /// A keeper over a server's folder.
     pub(super) fn over(folder: &Path) -> Self {
-        let script =
-            "while read -r next; do server=$next; done; kill -9 \"$server\" 2>/dev/null; rm -rf \"$1\"";
+        // An interrupt at the terminal reaches this shell too, and must not end it. A server may write for a moment
+        // after its end was ordered, so the folder is removed until it is gone.
+        let script = "trap '' HUP INT TERM; while read -r next; do server=$next; done; \
+                      kill -9 \"$server\" 2>/dev/null; \
+                      for _ in 1 2 3 4 5; do rm -rf \"$1\" && break; sleep 1; done";
         let mut shell = Command::new("sh")
             .args(["-c", script, "keeper"])
             .arg(folder)
