@@ -101,7 +101,9 @@ impl ConsoleEncoder {
     }
 
     fn write_fields(&mut self, batch: &Batch, event: &Event, out: &mut Writer) {
-        let is_shown = |key: KeyId| ![key::EVENT_ORIGINAL, key::LOG_LEVEL, key::HTTP_RESPONSE_STATUS_CODE].contains(&key);
+        let is_shown = |key: KeyId| {
+            ![key::EVENT_ORIGINAL, key::LOG_LEVEL, key::HTTP_RESPONSE_STATUS_CODE].contains(&key)
+        };
         let fields = batch.fields(event).iter().filter(|field| !field.is_removed() && is_shown(field.key()));
         for field in fields.take(FIELDS_MAX) {
             out.push(b" ");

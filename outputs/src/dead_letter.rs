@@ -53,7 +53,9 @@ pub struct DeadLetter {
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterError {
     /// There is no room.
-    #[error("the dead letter {folder} is full ({max_bytes} bytes); replay or delete records, or raise max_bytes")]
+    #[error(
+        "the dead letter {folder} is full ({max_bytes} bytes); replay or delete records, or raise max_bytes"
+    )]
     Full {
         /// The folder.
         folder: PathBuf,
@@ -70,9 +72,11 @@ pub enum DeadLetterError {
     },
 }
 
-/// The lock of the folder, held by one process at a time.
+/// The lock of the folder, held by one process at a time, as long as the file is open.
 #[derive(Debug)]
-struct Lock(#[allow(dead_code)] File); // the lock lasts as long as the file is open
+struct Lock {
+    _file: File,
+}
 
 impl DeadLetter {
     /// The dead letter in this folder, which is made.
@@ -160,9 +164,10 @@ impl DeadLetter {
     }
 
     fn lock(&self) -> io::Result<Lock> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.folder.join("lock"))?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).open(self.folder.join("lock"))?;
         flock(&file, FlockOperation::LockExclusive)?;
-        Ok(Lock(file))
+        Ok(Lock { _file: file })
     }
 }
 

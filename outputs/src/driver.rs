@@ -100,11 +100,11 @@ impl<C: Client> Driver<C> {
         let end = loop {
             tokio::select! {
                 biased;
-                Some(ended) = deliveries.join_next() => {
-                    if let Ok(Err(Ended(reason))) = ended {
-                        break DriverEnd::Closed(reason);
-                    }
-                }
+                Some(ended) = deliveries.join_next() => match ended {
+                    Ok(Ok(())) => {}
+                    Ok(Err(Ended(reason))) => break DriverEnd::Closed(reason),
+                    Err(error) => self.shared.reporter.broken(&error),
+                },
                 permit = self.shared.concurrency.acquire(), if waiting.is_some() => {
                     if let Some(payload) = waiting.take() {
                         deliveries.spawn(Arc::clone(&self.shared).deliver(payload, permit));
@@ -245,7 +245,8 @@ impl<C: Client> Shared<C> {
             payload.done();
             return Rest::Nothing;
         }
-        self.reporter.trouble(OutputState::Retrying, &format!("a request is sent in parts: {}", refusal.label));
+        self.reporter
+            .trouble(OutputState::Retrying, &format!("a request is sent in parts: {}", refusal.label));
         let (first, second) = items.split_at(items.len() / 2);
         let half = |items| payload.select(items, |bytes| self.hold(bytes));
         match (half(first), half(second)) {

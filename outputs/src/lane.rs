@@ -5,8 +5,10 @@
 //! against the output's queue, and a full queue makes the worker wait; buffers are reused.
 //! Never: waits for an answer of a store.
 //!
-//! A lane begins with small buffers and doubles them while they fill up before their time, so an output with little
-//! to do costs little memory. Compression happens here, on the worker's thread.
+//! A lane begins with small payloads and doubles them while they fill up before their time, so an output with little
+//! to do costs little memory. Above [`COMFORTABLE`] they grow only while the store is the slower one, which then has
+//! less to do for each event; a store that keeps up gets payloads that are still in the processor's cache when they
+//! are sent. Compression happens here, on the worker's thread.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -29,6 +31,11 @@ use crate::status::{OutputStatus, add};
 
 /// The smallest buffer, in bytes.
 const BUFFER_MIN: usize = 256 * 1024;
+/// Bytes of payloads for a store that keeps up: a request costs little beside its body, the cache holds a few, and
+/// with the headroom a buffer is 1 MiB.
+const COMFORTABLE: usize = 1024 * 1024 - HEADROOM;
+/// A worker that waits longer than this for room in the queue has a store that is slower than itself.
+const STORE_IS_SLOW: Duration = Duration::from_millis(50);
 /// Room behind the limit of a buffer, so that the last event rarely makes it grow.
 const HEADROOM: usize = 32 * 1024;
 /// Most bytes of one payload: positions in it are 32 bits wide, and stores take 100 MB at most.
@@ -146,7 +153,10 @@ impl<E: Encode> OutputLane<E> {
         let buffer = if self.config.gzip {
             std::mem::take(&mut self.spare)
         } else {
-            self.shared.buffers.take(self.limit + HEADROOM)
+            let wanted = self.limit + HEADROOM;
+            let mut buffer = self.shared.buffers.take(wanted);
+            shrink(&mut buffer, wanted * 2, wanted);
+            buffer
         };
         Open {
             body: Writer::over(buffer),
@@ -166,7 +176,7 @@ impl<E: Encode> OutputLane<E> {
         if let Some(open) = &mut self.open {
             open.end_slice(batch);
         }
-        self.send();
+        let _waited = self.send();
     }
 
     /// Sends a payload that is full; the next one may be larger.
@@ -174,12 +184,16 @@ impl<E: Encode> OutputLane<E> {
         if let Some(open) = &mut self.open {
             open.end_slice(batch);
         }
-        self.limit = (self.limit * 2).min(self.config.batch_bytes);
-        self.send();
+        let waited = self.send();
+        let is_idle = self.shared.queue.in_use() < self.shared.queue.limit() / 4;
+        self.limit = next_limit(self.limit, waited, is_idle).min(self.config.batch_bytes);
     }
 
-    fn send(&mut self) {
-        let Some(open) = self.open.take().filter(|open| !open.contents.items.is_empty()) else { return };
+    /// Hands the open payload to the driver. Returns how long the worker waited for room in the queue.
+    fn send(&mut self) -> Duration {
+        let Some(open) = self.open.take().filter(|open| !open.contents.items.is_empty()) else {
+            return Duration::ZERO;
+        };
         let Open { body, mut contents, .. } = open;
         let items = u32::try_from(contents.items.len()).unwrap_or(u32::MAX);
         if let Some(run) = contents.runs.last_mut() {
@@ -189,14 +203,19 @@ impl<E: Encode> OutputLane<E> {
             Ok(finished) => finished,
             Err(error) => {
                 tracing::error!(output = self.shared.status.name(), %error, "cannot compress a payload");
-                return;
+                return Duration::ZERO;
             }
         };
+        let wait_began = Instant::now();
         let queued = self.wait_for_room(body.1);
         let payload = Payload::new(body.0, encoding, contents, Some(queued));
         if self.shared.payloads.blocking_send(payload).is_err() {
-            tracing::debug!(output = self.shared.status.name(), "the output has ended; events are not acknowledged");
+            tracing::debug!(
+                output = self.shared.status.name(),
+                "the output has ended; events are not acknowledged"
+            );
         }
+        wait_began.elapsed()
     }
 
     /// The body to send, the memory it takes, and how it stands.
@@ -213,10 +232,7 @@ impl<E: Encode> OutputLane<E> {
             return Ok(((body, capacity), ContentEncoding::Gzip));
         }
         let usual = (self.config.batch_bytes + HEADROOM).max(len);
-        if buffer.len() > usual {
-            buffer.truncate(usual);
-            buffer.shrink_to_fit();
-        }
+        shrink(&mut buffer, usual, usual);
         let capacity = buffer.len();
         Ok(((buffers.share(buffer, len, Some(memory.take(capacity))), capacity), ContentEncoding::Identity))
     }
@@ -266,7 +282,7 @@ impl<E: Encode> Lane for OutputLane<E> {
         if written < self.limit / 4 {
             self.limit = (self.limit / 2).max(BUFFER_MIN.min(self.config.batch_bytes));
         }
-        self.send();
+        let _waited = self.send();
     }
 }
 
@@ -312,6 +328,27 @@ impl Open {
 
 fn same(one: &Arc<str>, other: &Arc<str>) -> bool {
     Arc::ptr_eq(one, other) || one == other
+}
+
+/// Bytes that the next payload may take after one of `limit` bytes filled up.
+fn next_limit(limit: usize, waited: Duration, is_idle: bool) -> usize {
+    if limit < COMFORTABLE {
+        (limit * 2).min(COMFORTABLE)
+    } else if waited > STORE_IS_SLOW {
+        limit * 2
+    } else if is_idle {
+        (limit / 2).max(COMFORTABLE)
+    } else {
+        limit
+    }
+}
+
+/// Gives back what a buffer has beyond `wanted` bytes when it has more than `max`.
+fn shrink(buffer: &mut Vec<u8>, max: usize, wanted: usize) {
+    if buffer.len() > max {
+        buffer.truncate(wanted);
+        buffer.shrink_to_fit();
+    }
 }
 
 fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {

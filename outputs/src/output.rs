@@ -29,6 +29,9 @@ use crate::status::OutputStatus;
 /// Payloads between the lanes and the driver; their bytes are bounded by the output's queue besides.
 const PAYLOADS_WAITING: usize = 16;
 
+/// Idle buffers that an output keeps for its next payloads.
+const IDLE_BUFFERS: usize = 4;
+
 /// The kinds of outputs, by the name that a config uses.
 pub const KINDS: &[(&str, &str)] = &[
     #[cfg(feature = "elasticsearch")]
@@ -136,7 +139,7 @@ impl Output {
     pub fn spawn(
         name: &str,
         kind: &OutputKind,
-        mut config: OutputConfig,
+        config: OutputConfig,
         dependencies: &OutputDependencies,
     ) -> Result<Self, OutputError> {
         let status = Arc::new(OutputStatus::new(name, kind.name()));
@@ -144,14 +147,16 @@ impl Output {
         match kind {
             #[cfg(feature = "elasticsearch")]
             OutputKind::Elasticsearch(elasticsearch) => {
-                config.lane.gzip = elasticsearch.gzip();
+                let lane = LaneConfig { gzip: elasticsearch.gzip(), ..config.lane };
+                let config = OutputConfig { lane, ..config };
                 let client = ElasticsearchClient::new(elasticsearch)?;
                 let encoder = move || BulkEncoder::new(Arc::clone(&keys));
                 Ok(Self::start(client, encoder, config, dependencies, status))
             }
             OutputKind::File(file) => {
                 let template = PathTemplate::new(&file.path, &keys).map_err(FileOutputError::from)?;
-                let journal = dependencies.data_dir.join("outputs").join(format!("{}.journal", name.replace('/', "_")));
+                let journal =
+                    dependencies.data_dir.join("outputs").join(format!("{}.journal", name.replace('/', "_")));
                 let (client, written) = FileClient::new(file, &journal)?;
                 let file = file.clone();
                 let encoder = move || {
@@ -176,7 +181,7 @@ impl Output {
     ) -> Self {
         let queue = Memory::new(config.lane.queue_bytes);
         let (payloads, inbox) = mpsc::channel(PAYLOADS_WAITING);
-        let buffers = BufferPool::new((config.lane.queue_bytes / config.lane.batch_bytes.max(1)).clamp(2, 16));
+        let buffers = BufferPool::new(IDLE_BUFFERS);
         let dead_letter = dependencies.dead_letter.clone();
         let driver = Driver::new(client, config.driver, Arc::clone(&queue), Arc::clone(&status), dead_letter);
         let driver = dependencies.runtime.spawn(driver.run(inbox));

@@ -73,14 +73,14 @@ pub struct Payload {
     encoding: ContentEncoding,
     contents: Contents,
     /// The body's share of the output's queue.
-    queued: Option<Held>,
+    _queued: Option<Held>,
 }
 
 impl Payload {
     /// A payload of these contents.
     #[must_use]
     pub fn new(body: Bytes, encoding: ContentEncoding, contents: Contents, queued: Option<Held>) -> Self {
-        Self { body, encoding, contents, queued }
+        Self { body, encoding, contents, _queued: queued }
     }
 
     /// The body as it is sent.
@@ -204,13 +204,7 @@ impl Payload {
             }
         }
         let queued = held(body.len());
-        Ok(Self { body: body.into(), encoding: ContentEncoding::Identity, contents, queued: Some(queued) })
-    }
-
-    /// Bytes of the output's queue that the payload holds.
-    #[must_use]
-    pub fn queued(&self) -> Option<&Held> {
-        self.queued.as_ref()
+        Ok(Self { body: body.into(), encoding: ContentEncoding::Identity, contents, _queued: Some(queued) })
     }
 }
 

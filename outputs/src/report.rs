@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use crate::status::{OutputState, OutputStatus};
@@ -71,6 +72,12 @@ impl Reporter {
             let (output, state) = (self.status.name(), state.name());
             tracing::warn!(output, state, times, "the output does not get on: {reason}");
         }
+    }
+
+    /// The delivery of a payload panicked, which is a bug; its events are not acknowledged.
+    pub fn broken(&self, error: &JoinError) {
+        self.status.set_error(&error.to_string());
+        tracing::error!(output = self.status.name(), %error, "a delivery ended; restart to send its events again");
     }
 
     /// Events were refused for good.

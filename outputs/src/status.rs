@@ -4,7 +4,7 @@
 //! Promises: reading it never waits for the output.
 //! Never: counts per event while encoding; everything is counted a payload at a time.
 
-use std::sync::atomic::{AtomicU64, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// What an output is doing.

@@ -106,7 +106,9 @@ impl Records {
             {
                 return Ok(true);
             }
-            let Some(path) = self.files.next() else { return Ok(false) };
+            let Some(path) = self.files.next() else {
+                return Ok(false);
+            };
             self.lines = Some(BufReader::new(File::open(path)?));
         }
     }

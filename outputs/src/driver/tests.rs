@@ -16,20 +16,24 @@ use crate::dead_letter::DeadLetterConfig;
 use crate::lane::{LaneConfig, LaneShared, OutputLane};
 use crate::testing::{Source, all};
 
+/// When each request came, and its items.
+type Requests = Arc<Mutex<Vec<(Duration, Vec<String>)>>>;
+
 /// Answers from a list, then delivers. Remembers what came.
 #[derive(Debug, Default)]
-struct Scripted {
+struct Scripted<const ORDERED: bool> {
     answers: Mutex<VecDeque<Verdict>>,
-    bodies: Arc<Mutex<Vec<(Duration, Vec<String>)>>>,
+    bodies: Requests,
     start: Option<Instant>,
 }
 
-impl Client for Scripted {
-    const ORDERED: bool = false;
+impl<const ORDERED: bool> Client for Scripted<ORDERED> {
+    const ORDERED: bool = ORDERED;
 
     async fn send(&self, payload: &Payload) -> Verdict {
         let plain = payload.plain().unwrap();
-        let lines = (0..payload.len()).map(|item| String::from_utf8(plain[payload.range(item)].to_vec()).unwrap());
+        let lines =
+            (0..payload.len()).map(|item| String::from_utf8(plain[payload.range(item)].to_vec()).unwrap());
         let elapsed = self.start.unwrap().elapsed();
         self.bodies.lock().unwrap().push((elapsed, lines.collect()));
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -47,16 +51,23 @@ struct Setup {
     lane: Option<OutputLane<ConsoleEncoder>>,
     driver: JoinHandle<DriverEnd>,
     status: Arc<OutputStatus>,
-    bodies: Arc<Mutex<Vec<(Duration, Vec<String>)>>>,
+    bodies: Requests,
     dead_letter: Arc<DeadLetter>,
     _folder: tempfile::TempDir,
 }
 
 fn setup(answers: Vec<Verdict>, gzip: bool) -> Setup {
+    setup_with::<false>(answers, gzip)
+}
+
+fn setup_with<const ORDERED: bool>(answers: Vec<Verdict>, gzip: bool) -> Setup {
     let folder = tempfile::tempdir().unwrap();
     let dead_letter = DeadLetter::open(folder.path(), &DeadLetterConfig::default()).unwrap();
-    let client =
-        Scripted { answers: Mutex::new(answers.into()), start: Some(Instant::now()), ..Scripted::default() };
+    let client = Scripted::<ORDERED> {
+        answers: Mutex::new(answers.into()),
+        start: Some(Instant::now()),
+        ..Default::default()
+    };
     let bodies = Arc::clone(&client.bodies);
     let status = Arc::new(OutputStatus::new("test", "scripted"));
     let queue = Memory::new(1 << 20);
@@ -174,7 +185,8 @@ async fn what_is_refused_is_in_the_dead_letter_before_it_is_acknowledged() {
         setup.write(&["a", "b", "c"]).await;
         setup.finish().await;
         let records = setup.dead_letter.records().unwrap().map(Result::unwrap).collect::<Vec<_>>();
-        let found = records.iter().map(|record| (record.status, record.document.get().contains("\"message\":\"")));
+        let found =
+            records.iter().map(|record| (record.status, record.document.get().contains("\"message\":\"")));
         assert_eq!(found.collect::<Vec<_>>(), [(400, true), (404, true)]);
         assert!(records[1].document.get().contains("\"message\":\"c\""));
         assert_eq!(records[0].reason, "bad: wrong type");
@@ -238,4 +250,28 @@ async fn a_full_dead_letter_holds_everything_until_there_is_room() {
     setup.finish().await;
     assert_eq!(setup.source.acknowledged(), setup.source.end());
     assert_eq!(setup.dead_letter.records().unwrap().count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ordered_output_sends_nothing_past_what_waits() {
+    let mut setup = setup_with::<true>(vec![Verdict::Retry(overload()); 3], false);
+    setup.write(&["a"]).await;
+    setup.write(&["b"]).await;
+    assert_eq!(setup.finish().await, DriverEnd::Drained);
+    assert_eq!(setup.requests(), [["a"], ["a"], ["a"], ["a"], ["b"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_comes_back_gets_all_that_waits_at_once() {
+    let away = Trouble::new(Cause::Unreachable, "connection refused");
+    let mut setup = setup(vec![Verdict::Retry(away); 20], false);
+    for line in ["a", "b", "c"] {
+        setup.write(&[line]).await;
+    }
+    setup.finish().await;
+    let times = setup.bodies.lock().unwrap().iter().map(|(time, _)| *time).collect::<Vec<_>>();
+    let delivered = &times[20..];
+    assert_eq!(delivered.len(), 3);
+    assert!(delivered[2] - delivered[0] < Duration::from_millis(100), "{delivered:?}");
+    assert_eq!(setup.source.acknowledged(), setup.source.end());
 }

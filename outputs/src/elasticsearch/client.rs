@@ -87,7 +87,12 @@ impl ElasticsearchClient {
         Err(first_trouble.unwrap_or_else(|| Trouble::new(Cause::Unreachable, "no node is left to try")))
     }
 
-    async fn request_node(&self, node: &Node, payload: &Payload, detail: Detail) -> Result<Response, Trouble> {
+    async fn request_node(
+        &self,
+        node: &Node,
+        payload: &Payload,
+        detail: Detail,
+    ) -> Result<Response, Trouble> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
         if payload.encoding() == ContentEncoding::Gzip {

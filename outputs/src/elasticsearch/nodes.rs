@@ -70,8 +70,10 @@ impl Nodes {
 
 impl Node {
     fn new(url: Url, config: &ElasticsearchConfig) -> Result<Self, ElasticsearchConfigError> {
-        let label = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
-        let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(url)).timeout(config.request_timeout);
+        let label =
+            format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
+        let mut builder =
+            TransportBuilder::new(SingleNodeConnectionPool::new(url)).timeout(config.request_timeout);
         if !config.use_proxy {
             builder = builder.disable_proxy();
         }

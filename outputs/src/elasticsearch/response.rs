@@ -31,7 +31,9 @@ impl Detail {
     pub(super) fn filter_path(self) -> &'static str {
         match self {
             Self::Errors => "errors,items.*.failure_store",
-            Self::Items => "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store",
+            Self::Items => {
+                "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store"
+            }
         }
     }
 }
@@ -154,7 +156,8 @@ impl Tally {
 
     fn retry(&mut self, item: u32, cause: Cause, answer: &ItemAnswer<'_>) {
         let (items, _) = self.mixed.retry.get_or_insert_with(|| {
-            let reason = format!("the store answered for an event with status {}: {}", answer.status, answer.reason());
+            let reason =
+                format!("the store answered for an event with status {}: {}", answer.status, answer.reason());
             (Vec::new(), Trouble::new(cause, reason))
         });
         items.push(item);

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -99,16 +99,18 @@ impl Files {
     /// The file of a path, opened if need be.
     fn file(&mut self, path: &Arc<str>, payload: &Append) -> io::Result<&mut OpenFile> {
         self.uses += 1;
-        let stale = match self.open.get_mut(path) {
-            Some(open) => !open.is_current(Path::new(&**path))?,
-            None => true,
+        let known = match self.open.get_mut(path) {
+            Some(open) => open.is_current(Path::new(&**path))?,
+            None => false,
         };
-        if stale {
+        if !known {
             self.close_unused(payload);
-            let open = OpenFile::new(Path::new(&**path))?;
+            self.open.insert(Arc::clone(path), OpenFile::new(Path::new(&**path))?);
+        }
+        let length = self.open.get(path).map(|open| open.length);
+        if let Some(length) = length.filter(|length| self.journal.files().get(&**path) != Some(length)) {
             // The tail is cut back to here if the next record does not come to be written.
-            self.journal.add(&Record { files: vec![(path.to_string(), open.length)], streams: Vec::new() })?;
-            self.open.insert(Arc::clone(path), open);
+            self.journal.add(&Record { files: vec![(path.to_string(), length)], streams: Vec::new() })?;
         }
         let uses = self.uses;
         let open = self.open.get_mut(path).ok_or_else(|| io::Error::other("the file was closed"))?;
@@ -120,7 +122,8 @@ impl Files {
     fn close_unused(&mut self, payload: &Append) {
         while self.open.len() >= self.open_max {
             let closable = self.open.iter().filter(|(path, open)| !open.has_tail && !payload.has(path));
-            let Some(oldest) = closable.min_by_key(|(_, open)| open.used).map(|(path, _)| Arc::clone(path)) else {
+            let Some(oldest) = closable.min_by_key(|(_, open)| open.used).map(|(path, _)| Arc::clone(path))
+            else {
                 return;
             };
             self.open.remove(&oldest);

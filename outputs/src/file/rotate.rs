@@ -44,9 +44,11 @@ impl Rotation {
 
     /// Whether a file of this length and age is to be renamed. `born` is in seconds since 1970-01-01T00:00:00Z.
     pub(super) fn is_due(&self, length: u64, born: u64) -> bool {
-        let age = Duration::from_nanos(now().max(0).cast_unsigned()).saturating_sub(Duration::from_secs(born));
+        let age =
+            Duration::from_nanos(now().max(0).cast_unsigned()).saturating_sub(Duration::from_secs(born));
         length > 0
-            && (self.bytes.is_some_and(|bytes| length >= bytes) || self.after.is_some_and(|after| age >= after))
+            && (self.bytes.is_some_and(|bytes| length >= bytes)
+                || self.after.is_some_and(|after| age >= after))
     }
 
     /// Renames a file to its name and the time.

@@ -315,7 +315,10 @@ fn many_files_are_written_with_few_open() {
     assert_eq!(rig.source.acknowledged(), rig.source.end());
     assert_eq!(files_below(&rig.folder.path().join("out")).len(), 10);
     assert_eq!(rig.lines("out").values().sum::<usize>(), 120);
-    assert_eq!(rig.read("out/s3.log").lines().take(5).collect::<Vec<_>>(), ["0 3", "0 13", "0 23", "0 33", "1 3"]);
+    assert_eq!(
+        rig.read("out/s3.log").lines().take(5).collect::<Vec<_>>(),
+        ["0 3", "0 13", "0 23", "0 33", "1 3"]
+    );
 }
 
 #[test]

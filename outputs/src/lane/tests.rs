@@ -32,7 +32,13 @@ impl Encode for Lines {
         &self.targets[usize::from(letter)]
     }
 
-    fn encode(&mut self, batch: &Batch, event: &logweir_pipeline::Event, target: Option<&str>, out: &mut Writer) {
+    fn encode(
+        &mut self,
+        batch: &Batch,
+        event: &logweir_pipeline::Event,
+        target: Option<&str>,
+        out: &mut Writer,
+    ) {
         out.push(target.unwrap_or_default().as_bytes());
         out.push(event.line.of(&batch.chunk));
         out.push(b"\n");
@@ -108,7 +114,9 @@ fn a_batch_is_acknowledged_when_its_last_payload_is() {
     setup.lane.flush();
     let mut payloads = setup.received();
     assert_eq!(payloads.iter().map(Payload::len).collect::<Vec<_>>(), [2, 2, 1]);
-    let offsets = |payload: &Payload| payload.slices().iter().map(|s| (s.first_offset, s.last_offset)).collect::<Vec<_>>();
+    let offsets = |payload: &Payload| {
+        payload.slices().iter().map(|s| (s.first_offset, s.last_offset)).collect::<Vec<_>>()
+    };
     assert_eq!(offsets(&payloads[1]), [(6, 6), (9, 9)]);
     payloads.remove(1).done();
     assert_eq!(setup.source.acknowledged(), 0);
@@ -138,7 +146,10 @@ fn runs_say_where_items_go_and_only_other_targets_are_named() {
     let parts = payloads[0].parts().map(|(target, range)| (target.to_string(), range)).collect::<Vec<_>>();
     let expected = [("even", 0..6), ("odd", 6..12), ("even", 12..15)];
     assert_eq!(parts, expected.map(|(target, range)| (target.to_owned(), range)));
-    assert_eq!((payloads[0].target(), payloads[0].target_of(2), payloads[0].target_of(3)), ("even", "odd", "even"));
+    assert_eq!(
+        (payloads[0].target(), payloads[0].target_of(2), payloads[0].target_of(3)),
+        ("even", "odd", "even")
+    );
     let part = payloads[0].select(&[1, 2], |bytes| setup.queue.take(bytes)).unwrap();
     assert_eq!(texts(std::slice::from_ref(&part)), ["b2\noddc1\n"]);
     assert_eq!((part.target_of(0), part.target_of(1)), ("even", "odd"));
@@ -203,20 +214,33 @@ fn a_full_queue_makes_the_worker_wait() {
 }
 
 #[test]
-fn payloads_grow_while_they_fill_up() {
-    let config = LaneConfig { batch_bytes: 2_000_000, queue_bytes: 1 << 30, ..LaneConfig::default() };
-    let mut setup = setup(config, usize::MAX);
-    let line = "b".repeat(999);
-    for _ in 0..40 {
-        setup.write(&[line.as_str(); 200]);
+fn payloads_grow_while_they_fill_up_and_shrink_when_there_is_little() {
+    let line = "b".repeat(1023);
+    let mut setup = setup(LaneConfig { queue_bytes: 1 << 30, ..LaneConfig::default() }, usize::MAX);
+    for _ in 0..15 {
+        setup.write(&[line.as_str(); 256]);
     }
-    let sizes = setup.received().iter().map(|payload| payload.body().len()).collect::<Vec<_>>();
-    assert_eq!(sizes[..4], [263_000, 525_000, 1_049_000, 2_000_000]);
-    assert_eq!(sizes[4..].iter().max(), Some(&2_000_000));
-    setup.lane.flush();
-    for _ in 0..4 {
+    let payloads = setup.received();
+    let sizes = payloads.iter().map(|payload| payload.body().len() / 1024).collect::<Vec<_>>();
+    assert_eq!(sizes, [256, 512, 992, 992, 992]);
+    for expected in [COMFORTABLE / 2, BUFFER_MIN, BUFFER_MIN] {
         setup.write(&["b"]);
         setup.lane.flush();
+        assert_eq!(setup.lane.limit, expected);
     }
-    assert_eq!(setup.lane.limit, BUFFER_MIN);
+}
+
+#[test]
+fn payloads_grow_further_only_while_the_store_is_slow() {
+    let (no_wait, wait) = (Duration::ZERO, STORE_IS_SLOW * 2);
+    for (limit, waited, is_idle, expected) in [
+        (BUFFER_MIN, no_wait, true, 2 * BUFFER_MIN),
+        (COMFORTABLE, no_wait, true, COMFORTABLE),
+        (COMFORTABLE, no_wait, false, COMFORTABLE),
+        (COMFORTABLE, wait, false, 2 * COMFORTABLE),
+        (4 * COMFORTABLE, no_wait, false, 4 * COMFORTABLE),
+        (4 * COMFORTABLE, no_wait, true, 2 * COMFORTABLE),
+    ] {
+        assert_eq!(next_limit(limit, waited, is_idle), expected, "{limit} {waited:?} {is_idle}");
+    }
 }

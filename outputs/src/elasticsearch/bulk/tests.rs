@@ -28,7 +28,11 @@ fn an_event_is_an_action_and_a_document() {
     assert_eq!(lines.len(), 4);
     assert_eq!(lines[0], r#"{"create":{"_id":"AQIDBAUGBwgAAAAAAAAAAA"}}"#);
     assert_eq!(lines[2], r#"{"create":{"_id":"AQIDBAUGBwgAAAAAAAAAAg"}}"#);
-    assert!(lines[1].starts_with(r#"{"@timestamp":"2026-01-01T00:00:00.000Z","message":"a","#), "{}", lines[1]);
+    assert!(
+        lines[1].starts_with(r#"{"@timestamp":"2026-01-01T00:00:00.000Z","message":"a","#),
+        "{}",
+        lines[1]
+    );
     assert!(lines[3].contains(r#""message":"b\"c""#) && lines[3].ends_with('}'));
     assert!(body.ends_with("}\n"));
 }
@@ -38,16 +42,16 @@ fn an_event_of_another_data_stream_names_it() {
     let mut source = Source::new(Format::Raw, 1);
     let mut encoder = BulkEncoder::new(Arc::clone(&source.keys));
     let mut batch = source.batch(&["a", "b", "c", "d"]);
-    for (index, key, name) in [
-        (1, key::DATA_STREAM_DATASET, "Shop Api"),
-        (2, key::DATA_STREAM_NAMESPACE, "prod"),
-    ] {
+    for (index, key, name) in
+        [(1, key::DATA_STREAM_DATASET, "Shop Api"), (2, key::DATA_STREAM_NAMESPACE, "prod")]
+    {
         let value = batch.make_text(name.as_bytes());
         batch.set(index, key, value);
     }
     let (target, body) = body(&mut encoder, &batch);
     assert_eq!(target, "logs-generic-default");
-    let actions = body.lines().step_by(2).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let actions =
+        body.lines().step_by(2).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let indexes = actions.map(|action| action["create"]["_index"].as_str().map(str::to_owned));
     let expected = [None, Some("logs-shop_api-default"), Some("logs-generic-prod"), None];
     assert_eq!(indexes.collect::<Vec<_>>(), expected.map(|name| name.map(str::to_owned)));
@@ -97,7 +101,8 @@ fn any_bytes_make_a_body_of_valid_json() {
     let source = Source::new(Format::Raw, 3);
     let mut encoder = BulkEncoder::new(Arc::clone(&source.keys));
     let text = (0..=255).collect::<Vec<u8>>();
-    let stream = Stream::new(3, Arc::clone(source.stream.source()), ConstantSet::default(), Position::default());
+    let stream =
+        Stream::new(3, Arc::clone(source.stream.source()), ConstantSet::default(), Position::default());
     let ack = stream.begin(Position { offset: 256, marker: 0 }, 1, 256);
     let mut flags = EventFlags::default();
     flags.insert(EventFlags::INVALID_UTF8);

@@ -60,7 +60,9 @@ async fn connection(stream: TcpStream, seen: Arc<Mutex<Vec<Request>>>, replies: 
             Reply::RetryAfter(status, seconds) => {
                 format!("HTTP/1.1 {status} X\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\n\r\n")
             }
-            Reply::Cut(body) => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len() + 10),
+            Reply::Cut(body) => {
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len() + 10)
+            }
             Reply::Close => return,
             Reply::Hang => return std::future::pending().await,
         };
@@ -92,7 +94,8 @@ async fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Request> {
 
 fn client(addresses: &[SocketAddr], change: impl FnOnce(&mut ElasticsearchConfig)) -> ElasticsearchClient {
     let urls = addresses.iter().map(|address| format!("http://{address}")).collect();
-    let mut config = ElasticsearchConfig { urls, request_timeout: Duration::from_secs(5), ..Default::default() };
+    let mut config =
+        ElasticsearchConfig { urls, request_timeout: Duration::from_secs(5), ..Default::default() };
     change(&mut config);
     ElasticsearchClient::new(&config).unwrap()
 }
@@ -169,10 +172,13 @@ async fn says_who_we_are() {
 #[tokio::test]
 async fn errors_are_asked_for_in_full_and_then_at_once() {
     let items = r#"{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":400}}]}"#;
-    let (address, requests) = serve(vec![Reply::Status(200, r#"{"errors":true}"#), Reply::Status(200, items)]).await;
+    let (address, requests) =
+        serve(vec![Reply::Status(200, r#"{"errors":true}"#), Reply::Status(200, items)]).await;
     let client = client(&[address], |_| {});
     for expected in [2, 3] {
-        let Verdict::Mixed(mixed) = client.send(&payload(&["a\n", "b\n"], false)).await else { panic!("not mixed") };
+        let Verdict::Mixed(mixed) = client.send(&payload(&["a\n", "b\n"], false)).await else {
+            panic!("not mixed")
+        };
         assert_eq!((mixed.rejected.len(), mixed.rejected[0].0), (1, 1));
         assert_eq!(requests.lock().unwrap().len(), expected);
     }
@@ -184,7 +190,11 @@ async fn an_answer_that_is_cut_or_does_not_come_is_sent_again() {
     for reply in [Reply::Cut(r#"{"errors":false}"#), Reply::Close] {
         let (address, _) = serve(vec![reply.clone(), FINE]).await;
         let client = client(&[address], |_| {});
-        assert_eq!(cause(&client.send(&payload(&["a\n"], false)).await), Some(Cause::Unreachable), "{reply:?}");
+        assert_eq!(
+            cause(&client.send(&payload(&["a\n"], false)).await),
+            Some(Cause::Unreachable),
+            "{reply:?}"
+        );
         assert!(cause(&client.send(&payload(&["a\n"], false)).await).is_some_and(|c| c == Cause::Unexpected));
     }
 }

@@ -30,7 +30,9 @@ fn statuses_of_the_whole_answer() {
         assert_eq!(cause(&verdict(status, "no", 1)), Some(expected), "{status}");
     }
     for status in [400, 406, 413] {
-        assert!(matches!(verdict(status, "no", 1), Verdict::Refused(Refusal { status: s, .. }) if s == status));
+        assert!(
+            matches!(verdict(status, "no", 1), Verdict::Refused(Refusal { status: s, .. }) if s == status)
+        );
     }
 }
 
@@ -49,8 +51,11 @@ fn items_are_judged_by_status() {
     let (retry, trouble) = mixed.retry.unwrap();
     assert_eq!(retry, [2, 4, 7]);
     assert_eq!(trouble.cause, Cause::Overload);
-    assert!(trouble.reason.contains("429") && trouble.reason.contains("es_rejected_execution_exception: full"));
-    let rejected = mixed.rejected.iter().map(|(item, refusal)| (*item, refusal.status, refusal.label.as_str()));
+    assert!(
+        trouble.reason.contains("429") && trouble.reason.contains("es_rejected_execution_exception: full")
+    );
+    let rejected =
+        mixed.rejected.iter().map(|(item, refusal)| (*item, refusal.status, refusal.label.as_str()));
     let expected = [(3, 400, "document_parsing_exception"), (5, 404, "index_not_found_exception")];
     assert_eq!(rejected.collect::<Vec<_>>(), expected);
     assert_eq!(mixed.rejected[0].1.reason, "document_parsing_exception: [1:2] \"x\"");
@@ -105,7 +110,10 @@ fn a_short_answer_without_errors_is_enough() {
         assert_eq!(judge(&answer, Detail::Errors, 5), Verdict::Delivered { soft_failures });
     }
     for body in [r#"{"errors":true}"#, "", "<html>"] {
-        assert!(needs_detail(&Answer { status: 200, retry_after: None, body: body.as_bytes() }, Detail::Errors));
+        assert!(needs_detail(
+            &Answer { status: 200, retry_after: None, body: body.as_bytes() },
+            Detail::Errors
+        ));
     }
     // An error of the whole needs no second question.
     assert!(!needs_detail(&Answer { status: 429, retry_after: None, body: b"" }, Detail::Errors));
