@@ -30,7 +30,7 @@ use crate::config::sources::{Source, SourceKind};
 use stage::Stage;
 
 /// Batches that wait before each worker: enough to keep it busy, few enough to cost little.
-const INBOX_BATCHES: usize = 4;
+const INBOX_BATCHES: usize = 2;
 
 /// How a driver's task ended.
 type DriverResult = Result<DriverEnd, JoinError>;

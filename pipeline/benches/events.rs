@@ -28,7 +28,10 @@ amount=12.50 ok=true duration=37ms";
 
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    println!("{:14} {:>6} {:>12} {:>16} {:>14} {:>10}", "format", "bytes", "parse ns", "parse+write ns", "MB/s of input", "document");
+    println!(
+        "{:14} {:>6} {:>12} {:>16} {:>14} {:>10}",
+        "format", "bytes", "parse ns", "parse+write ns", "MB/s of input", "document"
+    );
     for format in logweir_parsers::FORMATS {
         if only.as_deref().is_none_or(|only| only == format.name()) {
             measure(*format);
@@ -108,7 +111,8 @@ fn stream(format: Format) -> Arc<Stream> {
 }
 
 fn batch(chunk: &Bytes, line: usize, stream: &Arc<Stream>) -> Batch {
-    let span = |start: usize| Span { start: u32::try_from(start).unwrap(), len: u32::try_from(line).unwrap() };
+    let span =
+        |start: usize| Span { start: u32::try_from(start).unwrap(), len: u32::try_from(line).unwrap() };
     let starts = (0..chunk.len()).step_by(line + 1);
     let events = starts.map(|start| Batch::line(span(start), start as u64, 0, EventFlags::default()));
     let events = events.collect::<Vec<_>>();

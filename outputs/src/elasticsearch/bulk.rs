@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use logweir_parsers::format::Format;
 use logweir_parsers::{KeyId, key};
-use logweir_pipeline::event::{ConstantValue, JsonEncoder, Writer};
+use logweir_pipeline::event::{ConstantValue, EventFlags, JsonEncoder, Writer};
 use logweir_pipeline::{Batch, Event, Keys};
 
 use super::data_stream::data_stream_name;
@@ -89,10 +89,7 @@ impl Encode for BulkEncoder {
     #[inline]
     fn target(&mut self, batch: &Batch, index: usize) -> &Arc<str> {
         let event = &batch.events[index];
-        let names_one = |field: &logweir_pipeline::event::Field| {
-            field.key() == key::DATA_STREAM_DATASET || field.key() == key::DATA_STREAM_NAMESPACE
-        };
-        if batch.fields(event).iter().any(names_one) {
+        if event.flags.contains(EventFlags::NAMES_DATA_STREAM) {
             return self.own_target(batch, index);
         }
         let known = self.names.iter().position(|(format, _)| *format == event.format);

@@ -43,6 +43,91 @@ pub(super) enum Role {
 /// The meaning of a name.
 #[inline]
 pub(super) fn role(name: &[u8]) -> Role {
+    if may_mean(name) { meaning(name) } else { Role::Own }
+}
+
+/// Whether a name may mean something: false for nearly all names that do not. By their length and first byte.
+#[inline]
+fn may_mean(name: &[u8]) -> bool {
+    let Some(first) = name.first() else { return false };
+    name.len() < 16 && MEANT[usize::from(first & 31)] >> name.len() & 1 == 1
+}
+
+/// For each first letter, one bit for each length of the names that mean something.
+static MEANT: [u16; 32] = {
+    let mut meant = [0; 32];
+    let mut number = 0;
+    while number < NAMES.len() {
+        let name = NAMES[number].as_bytes();
+        meant[(name[0] & 31) as usize] |= 1 << name.len();
+        number += 1;
+    }
+    meant
+};
+
+/// All names that [`meaning`] knows.
+const NAMES: &[&str] = &[
+    "@timestamp",
+    "timestamp",
+    "time",
+    "ts",
+    "level",
+    "severity",
+    "lvl",
+    "msg",
+    "logger",
+    "trace_id",
+    "traceId",
+    "span_id",
+    "spanId",
+    "message",
+    "tags",
+    "host",
+    "service",
+    "user",
+    "error",
+    "log",
+    "agent",
+    "client",
+    "cloud",
+    "container",
+    "data_stream",
+    "destination",
+    "device",
+    "dll",
+    "dns",
+    "ecs",
+    "email",
+    "event",
+    "faas",
+    "file",
+    "gen_ai",
+    "group",
+    "http",
+    "labels",
+    "network",
+    "observer",
+    "orchestrator",
+    "organization",
+    "package",
+    "process",
+    "registry",
+    "related",
+    "rule",
+    "server",
+    "source",
+    "span",
+    "threat",
+    "tls",
+    "trace",
+    "transaction",
+    "url",
+    "user_agent",
+    "volume",
+    "vulnerability",
+];
+
+fn meaning(name: &[u8]) -> Role {
     match name {
         b"@timestamp" | b"timestamp" | b"time" | b"ts" => Role::Time,
         b"level" | b"severity" | b"lvl" => Role::Alias(key::LOG_LEVEL),
@@ -249,5 +334,19 @@ impl<'s, S: Sink> Fields<'s, S> {
             self.aliased.insert(key);
         }
         is_free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filter_lets_every_name_through_that_means_something() {
+        for name in NAMES {
+            assert!(may_mean(name.as_bytes()), "{name}");
+            assert!(!matches!(meaning(name.as_bytes()), Role::Own), "{name} means nothing");
+        }
+        assert!(!may_mean(b"path"));
     }
 }

@@ -30,6 +30,8 @@ impl EventFlags {
     pub const INVALID_UTF8: Self = Self(4);
     /// A transform dropped the event: no output takes it.
     pub const DROPPED: Self = Self(8);
+    /// The event has, or had, a field that names its data stream; otherwise only the constants do.
+    pub const NAMES_DATA_STREAM: Self = Self(16);
 
     /// Whether all of `flags` are set.
     #[inline]
@@ -169,6 +171,9 @@ impl Batch {
                 self.events[index].timestamp = nanos;
             }
             return;
+        }
+        if key == key::DATA_STREAM_DATASET || key == key::DATA_STREAM_NAMESPACE {
+            self.events[index].flags.insert(EventFlags::NAMES_DATA_STREAM);
         }
         match self.position(index, key) {
             Some(position) => self.fields[position] = Field::new(key, value),

@@ -5,12 +5,12 @@
 //! the chunk; a grammar that fails leaves no trace after [`EventSink::roll_back`].
 //! Never: copies text that already stands in the chunk.
 
-use logweir_parsers::{KeyId, PresetId, Sink, preset};
+use logweir_parsers::{KeyId, PresetId, Sink, key, preset};
 
 use super::batch::{Batch, close};
 use super::constants::KeyMask;
 use super::escape::append_escaped;
-use super::{Event, Field, KeyTable, Span, Value};
+use super::{Event, EventFlags, Field, KeyTable, Span, Value};
 
 /// Receives the fields of one event of a batch.
 #[derive(Debug)]
@@ -69,6 +69,9 @@ impl<'a> EventSink<'a> {
         event.len = u32::try_from(self.fields.len() - self.first).unwrap_or(0);
         event.capacity = event.len;
         event.preset = self.preset;
+        if self.seen.may_have(key::DATA_STREAM_DATASET) || self.seen.may_have(key::DATA_STREAM_NAMESPACE) {
+            event.flags.insert(EventFlags::NAMES_DATA_STREAM);
+        }
         if let Some(timestamp) = self.timestamp {
             event.timestamp = timestamp;
         }

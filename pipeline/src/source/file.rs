@@ -14,9 +14,12 @@ mod copies;
 mod discover;
 mod encoding;
 mod gzip;
+mod handover;
 mod history;
 mod identity;
+mod idle;
 pub(super) mod lines;
+mod long_line;
 mod pattern;
 mod reader;
 mod resume;
@@ -39,8 +42,10 @@ pub use status::{FileCounters, FileSourceStatus, FileState, FileStatus};
 use crate::checkpoint::Checkpoints;
 use crate::installation::Installation;
 use crate::source::SourceContext;
+use crate::stop::Stop;
 use buffers::Buffers;
-use discover::{Discovery, Known};
+use discover::Discovery;
+use handover::Known;
 use history::History;
 use identity::Naming;
 use lines::Framer;
@@ -110,6 +115,7 @@ impl FileSource {
                 Err(_) => {}
             }
         };
+        let over = Stop::default();
         let (out, messages) = bounded(MESSAGES_MAX);
         let (known, history) = (Arc::<Known>::default(), History::new(records.clone()));
         let discovery = Discovery::new(
@@ -117,7 +123,7 @@ impl FileSource {
             out,
             Arc::clone(&self.status),
             Arc::clone(&known),
-            context.stop.clone(),
+            over.clone(),
             self.config.discover_every,
             history.lost(),
         );
@@ -150,12 +156,14 @@ impl FileSource {
             next_number: 0,
             due: BinaryHeap::new(),
             unstored: Vec::new(),
+            store_again_at: None,
             decompressing: None,
             searched: false,
             idle_looked_at: Instant::now(),
             history_looked_at: Instant::now(),
         };
         reader.run();
+        over.ask();
         if discovery.join().is_err() {
             tracing::error!("the discovery thread has panicked");
         }

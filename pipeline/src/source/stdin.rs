@@ -4,9 +4,14 @@
 //! Promises: every byte up to the end of input is in an event; a last line without line end is one too.
 //! Never: knows its place again: what is not acknowledged when the process ends is for the writer to send again.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::file::lines::{End, Framer, Place};
 use super::{CHUNK_BYTES, SourceContext};
@@ -17,7 +22,7 @@ use crate::stream::{Position, Stream};
 
 /// Bytes of a line that are kept.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
-/// How long to wait for memory before looking whether to stop.
+/// How long to wait for input or memory before looking whether to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Reads standard input to its end, or until the stop is asked for or the pipeline ends.
@@ -25,12 +30,31 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// # Errors
 /// When it cannot be read.
 pub fn run(context: &SourceContext) -> io::Result<()> {
-    read_lines(context, &mut io::stdin().lock())
+    let input = io::stdin();
+    let ready = || {
+        let timeout =
+            Timespec::try_from(PATIENCE).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&timeout)) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    };
+    // Unbuffered, so that nothing is left where `ready` cannot see it.
+    let mut file = File::from(input.as_fd().try_clone_to_owned()?);
+    read_lines(context, &mut file, ready)
 }
 
-fn read_lines(context: &SourceContext, input: &mut impl Read) -> io::Result<()> {
+fn read_lines(
+    context: &SourceContext,
+    input: &mut impl Read,
+    ready: impl Fn() -> io::Result<bool>,
+) -> io::Result<()> {
     let mut lines = Lines::new(context)?;
     while !context.stop.is_asked() {
+        if !ready()? {
+            continue;
+        }
         let Some(held) = context.memory.acquire(CHUNK_BYTES, PATIENCE) else {
             continue;
         };
@@ -68,7 +92,7 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn new(context: &'a SourceContext) -> io::Result<Self> {
         let mut id = [0; 8];
-        std::fs::File::open("/dev/urandom")?.read_exact(&mut id)?;
+        File::open("/dev/urandom")?.read_exact(&mut id)?;
         let start = Position::default();
         let stream =
             Stream::new(u64::from_be_bytes(id), Arc::clone(&context.meta), ConstantSet::default(), start);
@@ -83,14 +107,15 @@ impl<'a> Lines<'a> {
         self.pass_over_cut_line();
         let place = Place { offset: self.offset, read_at: crate::time::now() };
         let mut events = Vec::new();
-        let full = self.filled > LINE_BYTES_MAX;
-        let end = if full { End::CloseLine } else { end };
-        let consumed = self.framer.frame_lines(&self.buffer[..self.filled], place, end, &mut events);
-        self.cutting = full && consumed == self.filled && !self.buffer[..consumed].ends_with(b"\n");
+        let filled = &self.buffer[..self.filled];
+        let mut consumed = self.framer.frame_lines(filled, place, end, &mut events);
+        if consumed == 0 && self.filled > LINE_BYTES_MAX {
+            consumed = self.framer.frame_lines(filled, place, End::CloseLine, &mut events).max(self.filled);
+            self.cutting = true;
+        }
         if consumed == 0 {
             if self.filled == self.buffer.len() {
-                let larger = (self.buffer.len() * 2).min(LINE_BYTES_MAX + CHUNK_BYTES);
-                self.buffer.resize(larger, 0);
+                self.buffer.resize(self.buffer.len() * 2, 0);
             }
             return true;
         }
@@ -119,5 +144,73 @@ impl<'a> Lines<'a> {
         self.filled -= passed;
         self.offset += passed as u64;
         self.cutting = line_feed.is_none();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventFlags;
+    use crate::memory::Memory;
+    use crate::source::BatchSender;
+    use crate::stop::Stop;
+
+    /// Gives so many bytes at a time.
+    struct Drip<'a>(&'a [u8], usize);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let len = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..len])
+        }
+    }
+
+    fn read(input: &[u8], at_once: usize) -> Vec<(Vec<u8>, u64, bool)> {
+        let (sender, batches) = crossbeam_channel::bounded(4);
+        let context = SourceContext {
+            meta: Arc::new(crate::testing::source(ConstantSet::default())),
+            batches: BatchSender::new(vec![sender]),
+            memory: Memory::new(64 * 1024 * 1024),
+            stop: Stop::default(),
+            once: true,
+        };
+        let worker = std::thread::spawn(move || {
+            let mut lines = Vec::new();
+            for batch in batches {
+                lines.extend(batch.events.iter().map(|event| {
+                    let cut = event.flags.contains(EventFlags::CUT);
+                    (event.line.of(&batch.chunk).to_vec(), event.offset, cut)
+                }));
+                let Batch { ack, .. } = batch;
+                ack.done();
+            }
+            lines
+        });
+        read_lines(&context, &mut Drip(input, at_once), || Ok(true)).unwrap();
+        drop(context);
+        worker.join().unwrap()
+    }
+
+    #[test]
+    fn every_line_comes_however_the_input_drips() {
+        let input = b"one\ntwo\r\n\nlast";
+        let expected = [(&b"one"[..], 0), (b"two", 4), (b"", 9), (b"last", 10)];
+        let expected = expected.map(|(line, offset)| (line.to_vec(), offset, false));
+        for at_once in [1, 2, 3, 5, 100] {
+            assert_eq!(read(input, at_once), expected, "{at_once} at once");
+        }
+    }
+
+    #[test]
+    fn a_line_beyond_the_limit_is_cut_and_the_next_is_whole() {
+        let mut input = vec![b'x'; 3 * LINE_BYTES_MAX];
+        input.extend_from_slice(b"\nnext\n");
+        for at_once in [100_000, CHUNK_BYTES, usize::MAX] {
+            let lines = read(&input, at_once);
+            let shape =
+                lines.iter().map(|(line, offset, cut)| (line.len(), *offset, *cut)).collect::<Vec<_>>();
+            let next = 3 * LINE_BYTES_MAX as u64 + 1;
+            assert_eq!(shape, [(LINE_BYTES_MAX, 0, true), (4, next, false)]);
+        }
     }
 }

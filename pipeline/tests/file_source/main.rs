@@ -4,8 +4,10 @@
 
 mod basics;
 mod content;
+mod figures;
 mod lab;
 mod places;
 mod rotation;
+mod soak;
 mod store;
 mod truncation;

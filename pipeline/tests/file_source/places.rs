@@ -185,3 +185,55 @@ fn fifo(lab: &Lab, name: &str) {
     let status = std::process::Command::new("mkfifo").arg(lab.path(name)).status().unwrap();
     assert!(status.success());
 }
+
+/// Runs one ignored test of this binary in a process of its own, in a shell that this command limits.
+fn run_limited(shell: &[&str], limit: &str, test: &str) {
+    let binary = std::env::current_exe().unwrap();
+    let command = format!("{limit} && exec {} --exact --ignored --nocapture {test}", binary.display());
+    let output =
+        std::process::Command::new(shell[0]).args(&shell[1..]).args(["-c", &command]).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+    assert!(String::from_utf8_lossy(&text).contains("1 passed"), "{}", String::from_utf8_lossy(&text));
+}
+
+#[test]
+fn more_files_than_the_process_may_open_are_all_read() {
+    run_limited(&["sh"], "ulimit -n 64", "places::within_64_descriptors");
+}
+
+#[test]
+#[ignore = "run by the test above, with a limit"]
+fn within_64_descriptors() {
+    let mut lab = Lab::new(&["*.log"]);
+    lab.config.idle_after = Duration::from_millis(200);
+    for number in 0..200 {
+        lab.write(&format!("{number}.log"), format!("line of {number}\n"));
+    }
+    let run = lab.run(Acks::AtOnce);
+    run.expect_count(200);
+    run.finish();
+}
+
+#[test]
+fn folders_that_cannot_be_watched_are_searched_every_second() {
+    for limit in ["instances", "watches"] {
+        // A user namespace has limits of its own, so that nobody else feels them.
+        let limit = format!("echo 0 > /proc/sys/user/max_inotify_{limit}");
+        run_limited(&["unshare", "-Ur", "sh"], &limit, "places::without_watches");
+    }
+}
+
+#[test]
+#[ignore = "run by the test above, with a limit"]
+fn without_watches() {
+    let lab = Lab::new(&["*.log"]);
+    lab.write("a.log", "one\n");
+    let run = lab.run(Acks::AtOnce);
+    run.expect(&["one"]);
+    lab.rename("a.log", "a.log.1");
+    lab.write("a.log", "two\n");
+    lab.write("b.log", "three\n");
+    run.expect(&["one", "three", "two"]);
+    run.finish();
+}

@@ -266,3 +266,31 @@ fn gzip(lab: &Lab, name: &str) {
     lab.remove(name);
     until("it is gone", || !lab.path(name).is_file());
 }
+
+#[test]
+fn a_file_whose_first_lines_came_one_by_one_is_known_when_it_was_compressed() {
+    let lab = Lab::new(&["a.log*"]);
+    let run = lab.run(Acks::AtOnce);
+    for (number, line) in lines("live").lines().enumerate() {
+        lab.append("a.log", format!("{line}\n"));
+        run.expect_count(number + 1);
+    }
+    run.finish();
+    rotate(&lab, 2);
+    gzip(&lab, "a.log.1");
+    assert!(lab.once().is_empty());
+}
+
+#[test]
+fn a_file_that_got_any_name_in_its_folder_while_stopped_is_finished() {
+    let lab = Lab::new(&["a.log"]);
+    lab.write("a.log", "one\n");
+    lab.once();
+    lab.append("a.log", "rest\n");
+    lab.rename("a.log", "2026-11-23.a.log");
+    lab.write("a.log", "new\n");
+    let lines = lab.once();
+    let mut texts = crate::lab::texts(&lines);
+    texts.sort_unstable();
+    assert_eq!(texts, ["new", "rest"]);
+}

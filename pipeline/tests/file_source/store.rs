@@ -64,6 +64,10 @@ fn while_the_store_cannot_be_written_new_files_wait_and_others_go_on() {
     assert!(!run.texts().contains(&"waits".to_owned()), "{count}");
     disk.free();
     run.until("the new file is read", |run| run.texts().contains(&"waits".to_owned()));
+    run.until("all files are read", |run| {
+        let files = run.status.files();
+        files.iter().all(|file| file.state.name() != "waiting" && file.acknowledged == file.size)
+    });
     run.until("everything is stored", |run| run.checkpoints.flush().is_ok());
     run.finish();
     let again = lab.once();

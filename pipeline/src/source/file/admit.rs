@@ -14,9 +14,9 @@ use logweir_parsers::{key, preset};
 
 use super::config::ReadFrom;
 use super::content::{self, Content};
-use super::discover::Found;
 use super::encoding::Text;
 use super::gzip::Gzip;
+use super::handover::Found;
 use super::identity::{self, first_line, marker_len};
 use super::lines::{End, is_hole};
 use super::reader::{Next, Reader, Visit};
@@ -54,38 +54,43 @@ impl Reader {
         self.reading.status.add(number, &tail.progress);
         self.tails.insert(number, tail);
         // A compressed file may still be written; it is looked at in its turn.
-        if !compressed {
-            self.judge(number, now);
+        if compressed {
+            return self.heat(number, now);
         }
-        self.heat(number, now);
+        match self.judge(number, now) {
+            Visit::Close => self.close(number),
+            _ => self.heat(number, now),
+        }
     }
 
-    /// Decides where to begin in a file, and goes there.
-    fn judge(&mut self, number: u64, now: Instant) {
-        let Some(mut tail) = self.tails.remove(&number) else { return };
+    /// Decides where to begin in a file, and goes there. After an error it is tried again: a position is not guessed.
+    pub(super) fn judge(&mut self, number: u64, now: Instant) -> Visit {
+        let Some(mut tail) = self.tails.remove(&number) else { return Visit::Close };
         let mut truncated = None;
-        match self.decide(&mut tail) {
-            Ok(Decision::Continue(stream)) => self.resume(number, &mut tail, stream),
+        let decision = self.decide(&mut tail);
+        tail.decided = decision.is_ok();
+        match &decision {
+            Ok(Decision::Continue(stream)) => self.resume(number, &mut tail, *stream),
             Ok(Decision::Begin { generation, why }) => {
-                tail.begin_again(generation);
-                self.say_why(&tail, why);
+                tail.begin_again(*generation);
+                self.say_why(&tail, *why);
                 if let Why::Truncated(stream) = why {
-                    truncated = Some(stream);
+                    truncated = Some(*stream);
                 } else if self.first_start && !self.searched && self.config.read_from == ReadFrom::End {
-                    // What cannot be read now is met again, and said, by the first turn.
                     let end = last_line_end(&mut tail).unwrap_or_default();
                     tail.go_to(end);
                 }
             }
-            Err(error) => {
-                tracing::warn!(path = %tail.location.display(), %error, "cannot read a file; trying again");
-            }
+            Err(_) => {}
         }
-        tail.decided = true;
         tail.show();
         self.tails.insert(number, tail);
         if let Some(stream) = truncated {
             self.recover_copy(number, stream, now);
+        }
+        match decision {
+            Ok(_) => Visit::Again(Duration::ZERO),
+            Err(error) => self.failed(number, &error, now),
         }
     }
 
@@ -111,8 +116,7 @@ impl Reader {
             self.release(number);
             return Visit::Again(COPY_WAIT);
         }
-        self.judge(number, now);
-        Visit::Again(Duration::ZERO)
+        self.judge(number, now)
     }
 
     /// Opens a path again that leads to a file which was closed for good.
@@ -129,16 +133,16 @@ impl Reader {
     fn decide(&mut self, tail: &mut Tail) -> std::io::Result<Decision> {
         let first_bytes = tail.first_bytes()?;
         tail.text = Text::of(self.config.encoding, &first_bytes);
+        // A file of the same number settles the matter, whatever others look like.
+        let mut records = self.history.of_file(tail.id).collect::<Vec<_>>();
+        if records.is_empty() {
+            records = self.history.gone_with_head(&self.naming, &first_bytes).collect();
+        }
         let mut candidates = Vec::new();
         let id = tail.id;
-        let of_file = self.history.of_file(id);
-        let others = self.history.gone().filter(|known| known.record.file != id);
-        for known in of_file.chain(others) {
+        for known in records {
             let record = &known.record;
             let head_matches = self.naming.head_matches(record.head, &first_bytes);
-            if !head_matches && record.file != id {
-                continue;
-            }
             let at = record.position;
             let complete = record.file == id && head_matches && tail.is_complete_at(at.offset)?;
             let marker_matches = complete || at.offset == 0 || tail.marker_at(at.offset)? == Some(at.marker);
@@ -206,12 +210,12 @@ impl Reader {
 
     /// Gives a file its identity as soon as its first line is there; it is stored with those of others.
     pub(super) fn identify(&mut self, number: u64, end: End, now: Instant) -> Visit {
-        if self.unstored.iter().any(|(waiting, ..)| *waiting == number) {
-            return Visit::Again(STORE_RETRY);
-        }
         let Some(tail) = self.tails.get_mut(&number) else {
             return Visit::Close;
         };
+        if tail.storing {
+            return Visit::Again(STORE_RETRY);
+        }
         let first_bytes = match tail.first_bytes() {
             Ok(bytes) => bytes,
             Err(error) => return self.failed(number, &error, now),
@@ -249,27 +253,51 @@ impl Reader {
             position: tail.position,
             last_seen: crate::time::now(),
         };
-        tail.generation = generation;
+        (tail.generation, tail.storing) = (generation, true);
         let stream = self.make_stream(record.stream, &record.path, record.position);
         self.unstored.push((number, record, stream));
         Visit::Again(Duration::ZERO)
     }
 
+    /// Takes a longer fingerprint of a file that has grown, as long as it is short. [`Next::Return`] when the file does
+    /// not begin as it did.
+    pub(super) fn grow_head(&mut self, number: u64) -> Next {
+        let Some(tail) = self.tails.get_mut(&number) else { return Next::GoOn };
+        let len = tail.head.len as usize;
+        let Some(stream) = tail.stream.as_ref().map(|stream| stream.id()) else { return Next::GoOn };
+        if len >= identity::HEAD_BYTES || tail.largest <= len as u64 {
+            return Next::GoOn;
+        }
+        // What cannot be read now is met again, and said, by the next turn.
+        let Ok(first_bytes) = tail.first_bytes() else { return Next::GoOn };
+        if !self.naming.head_matches(tail.head, &first_bytes) {
+            return Next::Return;
+        }
+        let head = self.naming.head(&first_bytes);
+        tail.head = head;
+        self.history.change(stream, |known| known.record.head = head);
+        self.checkpoints.update(stream, |record| record.head = head);
+        Next::GoOn
+    }
+
     /// Stores the identities of new streams, all in one commit. On failure they wait; the store has said so.
     pub(super) fn store_identities(&mut self) {
-        if self.unstored.is_empty() {
+        if self.unstored.is_empty() || self.store_again_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
         let streams = self.unstored.iter().map(|(_, record, stream)| (record.clone(), Arc::clone(stream)));
         if self.checkpoints.put_durably(streams.collect()).is_err() {
+            self.store_again_at = Some(Instant::now() + STORE_RETRY);
             return;
         }
+        self.store_again_at = None;
         for (number, record, stream) in std::mem::take(&mut self.unstored) {
             let Some(tail) = self.tails.get_mut(&number) else {
                 continue;
             };
             tail.progress.set_state(FileState::Active);
             tail.progress.set_stream(Some(Arc::clone(&stream)));
+            tail.storing = false;
             tail.stream = Some(Arc::clone(&stream));
             self.by_stream.insert(record.stream, number);
             self.history.add(record, &stream);

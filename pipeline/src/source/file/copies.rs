@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use super::content::{self, Content};
 use super::identity::Facts;
 use super::reader::Reader;
-use super::resume::HEAD_BYTES_MIN;
 use super::siblings::originals;
 use super::status::FileCounters;
 use super::tail::Tail;
@@ -37,7 +36,7 @@ impl Reader {
         let Some(mut tail) = copies.into_iter().max_by_key(|tail| tail.modified) else { return false };
         if let Some(&other) = self.by_file.get(&tail.id) {
             let read_already = self.tails.get(&other).is_some_and(|other| other.stream.is_some());
-            let waiting = self.unstored.iter().any(|(waiting, ..)| *waiting == other);
+            let waiting = self.tails.get(&other).is_some_and(|other| other.storing);
             if read_already || waiting {
                 return true;
             }
@@ -79,6 +78,7 @@ impl Reader {
     }
 
     /// Whether a new file begins like the file whose name its own name begins with, and may be its copy in the making.
+    /// However short the beginning is: if it is no copy after all, it was only late.
     pub(super) fn copies_live_file(&self, number: u64, first_bytes: &[u8], now: Instant) -> bool {
         let Some(tail) = self.tails.get(&number) else { return false };
         if self.context.once || now.duration_since(tail.changed_at) >= COPY_TIME_MAX {
@@ -92,7 +92,7 @@ impl Reader {
             let original = metadata.ok().and_then(|metadata| self.by_file.get(&Facts::from(&metadata).id));
             let original = original.filter(|&&original| original != number);
             original.and_then(|original| self.tails.get(original)).is_some_and(|original| {
-                original.head.len >= HEAD_BYTES_MIN && self.naming.head_matches(original.head, first_bytes)
+                original.head.len > 0 && self.naming.head_matches(original.head, first_bytes)
             })
         })
     }

@@ -7,17 +7,17 @@
 //! Never: reads a file.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, FileType};
+use std::fs::FileType;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{SendTimeoutError, Sender};
 use rustix::io::Errno;
 
 use super::content::{not_regular, open};
+use super::handover::{Found, Known, Message};
 use super::identity::Facts;
 use super::pattern::{PathSet, Visitor};
 use super::siblings::{self, Lost};
@@ -33,63 +33,6 @@ const SEARCH_UNWATCHED_EVERY: Duration = Duration::from_secs(1);
 
 /// Paths that lead nowhere whose last file is remembered.
 const LOST_MAX: usize = 16_384;
-
-/// What the reader is told.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// A file that was not known.
-    Found(Found),
-    /// A name now leads to a known file.
-    Named(FileId, PathBuf),
-    /// No name of the source leads to this file any more.
-    Unlisted(FileId),
-    /// Everything that was there at the start has been told.
-    Searched,
-}
-
-/// A file that was not known.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) file: File,
-    pub(super) facts: Facts,
-    /// The path that its lines were written under.
-    pub(super) path: PathBuf,
-    /// The path that it was found at.
-    pub(super) location: PathBuf,
-    /// Whether a path of the source leads to it; false for a file that was renamed away before it was seen.
-    pub(super) listed: bool,
-}
-
-/// The files that the reader has: discovery adds, the reader removes what it has closed for good.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    files: Mutex<HashSet<FileId>>,
-    /// Whether a file could not be opened because too many are open.
-    starved: AtomicBool,
-}
-
-impl Known {
-    pub(super) fn add(&self, id: FileId) -> bool {
-        self.locked().insert(id)
-    }
-
-    pub(super) fn remove(&self, id: FileId) {
-        self.locked().remove(&id);
-    }
-
-    pub(super) fn contains(&self, id: FileId) -> bool {
-        self.locked().contains(&id)
-    }
-
-    /// Whether descriptors were short since the last call.
-    pub(super) fn is_starved(&self) -> bool {
-        self.starved.swap(false, Ordering::Relaxed)
-    }
-
-    fn locked(&self) -> MutexGuard<'_, HashSet<FileId>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The reader is gone, or the stop was asked for.
 struct Over;
@@ -112,6 +55,8 @@ pub(super) struct Discovery {
     lost: HashMap<PathBuf, Lost>,
     /// The paths of `lost` that were touched since the last search beside them.
     touched: HashSet<PathBuf>,
+    /// New files that are told of after the search beside their paths.
+    held_back: Vec<Found>,
     started: bool,
     /// In nanoseconds since 1970-01-01T00:00:00Z.
     started_at: i64,
@@ -156,6 +101,7 @@ impl Discovery {
             watch_failed,
             touched: lost.keys().cloned().collect(),
             lost,
+            held_back: Vec::new(),
             started: false,
             started_at: crate::time::now(),
         }
@@ -193,6 +139,9 @@ impl Discovery {
                 for path in self.failures.keys().cloned().collect::<Vec<_>>() {
                     self.look(path, None)?;
                 }
+                let again = self.lost.iter().filter(|(_, lost)| lost.looked).map(|(path, _)| path.clone());
+                self.touched.extend(again);
+                self.search_beside()?;
                 retried_at = now;
             }
         }
@@ -295,7 +244,7 @@ impl Discovery {
         };
         if self.started && !self.names.contains_key(&path) && self.lost.len() < LOST_MAX {
             // A path that is new since the start: others may have been written under it and renamed since then.
-            let since_start = Lost { files: Vec::new(), birth: self.started_at };
+            let since_start = Lost { birth: self.started_at, newest: self.started_at, ..Lost::default() };
             self.lost.entry(path.clone()).or_insert(since_start);
         }
         if self.lost.contains_key(&path) {
@@ -324,8 +273,16 @@ impl Discovery {
                 self.failures.remove(&path);
                 self.list(path.clone(), Name { id: facts.id, birth: facts.birth, ..name });
                 if self.known.add(facts.id) {
+                    let beside = self.touched.contains(&path);
                     let location = path.clone();
-                    return self.tell(Message::Found(Found { file, facts, path, location, listed: true }));
+                    let found = Found { file, facts, path, location, listed: true };
+                    if beside {
+                        // First what was written under this path before: a position in the newest file must not be
+                        // stored while an older one is unknown.
+                        self.held_back.push(found);
+                        return Ok(());
+                    }
+                    return self.tell(Message::Found(found));
                 }
                 self.tell(Message::Named(facts.id, path))
             }
@@ -348,7 +305,10 @@ impl Discovery {
         };
         if self.lost.len() < LOST_MAX {
             let lost = self.lost.entry(path.to_owned()).or_default();
-            *lost = Lost { files: vec![name.id], birth: name.birth };
+            let before = lost.files.last().copied();
+            let birth = if before.is_some() && lost.birth != 0 { lost.newest } else { name.birth };
+            let files = before.into_iter().chain([name.id]).collect();
+            *lost = Lost { files, birth, newest: name.birth, looked: false };
         }
         let names = self.listed.entry(name.id).or_default();
         *names = names.saturating_sub(1);
@@ -381,8 +341,14 @@ impl Discovery {
                 }
             }
             for path in touched.iter().filter(|path| self.names.contains_key(*path)) {
-                self.lost.remove(path);
+                match self.lost.get_mut(path) {
+                    Some(lost) if !lost.looked => lost.looked = true,
+                    _ => drop(self.lost.remove(path)),
+                }
             }
+        }
+        for found in std::mem::take(&mut self.held_back) {
+            self.tell(Message::Found(found))?;
         }
         Ok(())
     }
@@ -391,7 +357,7 @@ impl Discovery {
     fn fail(&mut self, path: PathBuf, error: &io::Error) {
         let mut reason = error.to_string();
         if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
-            self.known.starved.store(true, Ordering::Relaxed);
+            self.known.starve();
             reason.push_str(
                 "; raise the limit of open files (`ulimit -n`, `LimitNOFILE=`) or lower max_open_files",
             );

@@ -5,13 +5,15 @@
 //! too old or too much is forgotten, the oldest first.
 //! Never: does I/O; the checkpoints do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::identity::Naming;
+use super::resume::HEAD_BYTES_MIN;
 use super::siblings::Lost;
-use crate::checkpoint::{FileId, Record};
+use crate::checkpoint::{FileId, Head, Record};
 use crate::stream::Stream;
 
 /// Streams without a file that are remembered: a rotation every minute for a week.
@@ -22,6 +24,8 @@ const GONE_MAX: usize = 10_000;
 pub(super) struct History {
     by_stream: HashMap<u64, Known>,
     by_file: HashMap<FileId, Vec<u64>>,
+    /// The streams that no file is open for and whose fingerprint is long enough to know a moved file by.
+    by_head: BTreeMap<u32, HashMap<u128, Vec<u64>>>,
     gone: usize,
 }
 
@@ -50,13 +54,22 @@ impl History {
 
     fn insert(&mut self, record: Record, stream: Weak<Stream>, has_file: bool) {
         self.by_file.entry(record.file).or_default().push(record.stream);
-        self.gone += usize::from(!has_file);
+        if !has_file {
+            self.gone += 1;
+            if record.head.len >= HEAD_BYTES_MIN {
+                let by_hash = self.by_head.entry(record.head.len).or_default();
+                by_hash.entry(record.head.hash).or_default().push(record.stream);
+            }
+        }
         self.by_stream.insert(record.stream, Known { record, stream, has_file });
     }
 
     fn remove(&mut self, stream: u64) -> Option<Known> {
         let known = self.by_stream.remove(&stream)?;
-        self.gone -= usize::from(!known.has_file);
+        if !known.has_file {
+            self.gone -= 1;
+            self.remove_head(known.record.head, stream);
+        }
         if let Some(streams) = self.by_file.get_mut(&known.record.file) {
             streams.retain(|&other| other != stream);
             if streams.is_empty() {
@@ -64,6 +77,19 @@ impl History {
             }
         }
         Some(known)
+    }
+
+    fn remove_head(&mut self, head: Head, stream: u64) {
+        let Some(by_hash) = self.by_head.get_mut(&head.len) else { return };
+        if let Some(streams) = by_hash.get_mut(&head.hash) {
+            streams.retain(|&other| other != stream);
+            if streams.is_empty() {
+                by_hash.remove(&head.hash);
+            }
+        }
+        if by_hash.is_empty() {
+            self.by_head.remove(&head.len);
+        }
     }
 
     pub(super) fn get(&self, stream: u64) -> Option<&Known> {
@@ -84,8 +110,17 @@ impl History {
         streams.filter_map(|stream| self.by_stream.get(stream))
     }
 
+    /// The streams that no file is open for and that began with these bytes.
+    pub(super) fn gone_with_head(&self, naming: &Naming, first_bytes: &[u8]) -> impl Iterator<Item = &Known> {
+        let lengths = self.by_head.iter().filter_map(|(&len, by_hash)| {
+            let head = naming.head(first_bytes.get(..len as usize)?);
+            by_hash.get(&head.hash)
+        });
+        lengths.flatten().filter_map(|stream| self.by_stream.get(stream)).collect::<Vec<_>>().into_iter()
+    }
+
     /// The streams that no file is open for.
-    pub(super) fn gone(&self) -> impl Iterator<Item = &Known> {
+    fn gone(&self) -> impl Iterator<Item = &Known> {
         self.by_stream.values().filter(|known| !known.has_file)
     }
 
@@ -94,13 +129,18 @@ impl History {
         self.of_file(id).map(|known| known.record.generation.saturating_add(1)).max().unwrap_or(0)
     }
 
-    /// What each path led to when it was last seen.
+    /// What each path has led to. Whatever was made beside it since the oldest of these and is not among them was never
+    /// seen, even if a newer one was: the process may have ended between the two.
     pub(super) fn lost(&self) -> HashMap<PathBuf, Lost> {
         let mut lost: HashMap<PathBuf, Lost> = HashMap::new();
         for Known { record, .. } in self.by_stream.values() {
             let path = lost.entry(record.path.clone()).or_default();
             path.files.push(record.file);
-            path.birth = path.birth.max(record.birth);
+            path.newest = path.newest.max(record.birth);
+            path.birth = match path.birth {
+                0 => record.birth,
+                oldest => oldest.min(record.birth),
+            };
         }
         lost
     }
@@ -126,5 +166,51 @@ impl History {
     /// Whether it is worth looking for streams to forget.
     pub(super) fn is_full(&self) -> bool {
         self.gone > GONE_MAX + GONE_MAX / 10
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(stream: u64, inode: u64, last_seen: i64, head: Head) -> Record {
+        let file = FileId { device: 1, inode };
+        Record { stream, file, last_seen, head, ..Record::default() }
+    }
+
+    #[test]
+    fn only_old_streams_without_a_file_are_forgotten() {
+        let seconds = |seconds| seconds * crate::time::SECOND;
+        let mut history =
+            History::new((1..=3).map(|n| record(n, n, seconds(n.cast_signed()), Head::default())).collect());
+        history.change(1, |known| known.has_file = true);
+        assert_eq!(history.expire(seconds(12), Duration::from_secs(10)), Vec::<u64>::new());
+        assert_eq!(history.expire(seconds(13), Duration::from_secs(10)), [2]);
+        assert!(history.get(2).is_none() && history.get(1).is_some() && history.get(3).is_some());
+    }
+
+    #[test]
+    fn the_oldest_beyond_the_limit_are_forgotten() {
+        let count = GONE_MAX as u64 + 1500;
+        let records = (0..count).map(|n| record(n, n, n.cast_signed(), Head::default()));
+        let mut history = History::new(records.collect());
+        assert!(history.is_full());
+        assert_eq!(history.expire(0, Duration::MAX), (0..1500).collect::<Vec<_>>());
+        assert!(!history.is_full());
+    }
+
+    #[test]
+    fn a_moved_file_is_known_by_its_first_bytes() {
+        let naming = Naming { installation: 1, source: "web".to_owned() };
+        let (long, short) = (vec![b'x'; 300], vec![b'x'; 200]);
+        let mut history =
+            History::new(vec![record(1, 1, 0, naming.head(&long)), record(2, 2, 0, naming.head(&short))]);
+        let found = |history: &History| {
+            let known = history.gone_with_head(&naming, &[b'x'; 400]);
+            known.map(|known| known.record.stream).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&history), [1]);
+        history.change(1, |known| known.has_file = true);
+        assert!(found(&history).is_empty());
     }
 }

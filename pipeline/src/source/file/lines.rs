@@ -256,3 +256,105 @@ fn span(begin: usize, end: usize) -> Span {
     let (start, len) = (begin as u32, (end - begin) as u32);
     Span { start, len }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Frames `bytes` as they become known piece by piece, as a growing file is read.
+    fn frame_growing(framer: &Framer, text: Text, bytes: &[u8], pieces: &[usize]) -> Vec<(u64, Vec<u8>, u8)> {
+        let (mut position, mut known, mut found) = (0, 0, Vec::new());
+        let mut pieces = pieces.iter();
+        while known < bytes.len() || position < bytes.len() {
+            let last = known == bytes.len();
+            known = pieces.next().map_or(bytes.len(), |piece| (known + piece).min(bytes.len()));
+            let known = known / text.unit() * text.unit();
+            let end = if last { End::CloseLine } else { End::Open };
+            let (mut decoded, mut events) = (Vec::new(), Vec::new());
+            let place = Place { offset: position as u64, read_at: 0 };
+            let chunk = &bytes[position..known.max(position)];
+            let consumed = framer.frame(text, chunk, place, end, &mut decoded, &mut events);
+            let shown = if text == Text::Utf8 { chunk } else { &decoded };
+            for event in events {
+                let flags = u8::from(event.flags.contains(EventFlags::CUT))
+                    + 2 * u8::from(event.flags.contains(EventFlags::MULTILINE));
+                found.push((event.offset, event.line.of(shown).to_vec(), flags));
+            }
+            if text == Text::Utf8 && framer.multiline.is_none() {
+                let mut fast = Vec::new();
+                assert_eq!(framer.frame_lines(chunk, place, end, &mut fast), consumed);
+            }
+            position += consumed;
+            if last && consumed == 0 {
+                break;
+            }
+        }
+        found
+    }
+
+    fn framers() -> [Framer; 2] {
+        let multiline = Multiline {
+            continues: regex::bytes::Regex::new("^ ").ok(),
+            max_lines: 3,
+            max_bytes: 12,
+            ..Multiline::default()
+        };
+        let framer = |multiline| Framer { max_line_bytes: 6, multiline };
+        [framer(None), framer(Some(multiline))]
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_bytes_give_the_same_events_however_they_arrive(
+            lines in proptest::collection::vec("[ ab\u{e9}\r]{0,9}", 0..12),
+            ends in any::<bool>(),
+            pieces in proptest::collection::vec(1_usize..20, 0..12),
+        ) {
+            let mut written = lines.join("\n");
+            if ends {
+                written.push('\n');
+            }
+            let utf16 = written.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+            for framer in framers() {
+                for (text, bytes) in [(Text::Utf8, written.as_bytes()), (Text::Utf16Le, &utf16)] {
+                    let whole = frame_growing(&framer, text, bytes, &[]);
+                    let growing = frame_growing(&framer, text, bytes, &pieces);
+                    prop_assert_eq!(&whole, &growing);
+                }
+            }
+        }
+
+        #[test]
+        fn no_byte_of_a_line_within_the_limit_is_lost(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let framer = Framer { max_line_bytes: 1000, multiline: None };
+            let found = frame_growing(&framer, Text::Utf8, &bytes, &[]);
+            let mut expected = bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+            expected.pop_if(|last| last.is_empty());
+            for line in &mut expected {
+                line.pop_if(|last| *last == b'\r');
+            }
+            if let Some(first) = expected.first_mut()
+                && first.starts_with(&[0xef, 0xbb, 0xbf])
+            {
+                first.drain(..3);
+            }
+            let found = found.into_iter().map(|(_, line, _)| line).collect::<Vec<_>>();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn holes_are_passed_over_once_something_follows_them() {
+        let framer = Framer { max_line_bytes: 100, multiline: None };
+        let mut bytes = vec![0; 40];
+        let place = Place { offset: 0, read_at: 0 };
+        let mut events = Vec::new();
+        assert_eq!(framer.frame_lines(&bytes, place, End::CloseLine, &mut events), 0);
+        bytes.extend_from_slice(b"new\n\0x\n");
+        assert_eq!(framer.frame_lines(&bytes, place, End::Open, &mut events), bytes.len());
+        let found = events.iter().map(|event| (event.offset, event.line.of(&bytes))).collect::<Vec<_>>();
+        assert_eq!(found, [(40, &b"new"[..]), (44, b"\0x")]);
+    }
+}

@@ -1,23 +1,22 @@
 //! The reader thread: which file is read when.
 //!
-//! Owns: [`Reader`], the hot list, the look at idle files, and the end of a file's life.
+//! Owns: [`Reader`], the hot list, and the end of a file's life.
 //! Promises: files that grow are read in turns of at most [`QUANTUM`]; a file that was renamed or deleted is read to
-//! its end before it is closed; an idle file costs one `fstat` every other second.
+//! its end before it is closed.
 //! Never: sends a line before its stream's identity is stored.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::config::FileConfig;
-use super::content::{self, Content};
-use super::discover::{Known, Message};
+use super::content::Content;
+use super::handover::{Known, Message};
 use super::history::History;
-use super::identity::{Facts, Naming};
+use super::identity::Naming;
 use super::lines::End;
 use super::status::{FileCounters, FileState};
 use super::tail::{Reading, Tail, Turn};
@@ -63,6 +62,8 @@ pub(super) struct Reader {
     pub(super) due: BinaryHeap<Reverse<(Instant, u64)>>,
     /// Streams whose identity is to be stored before their first line leaves.
     pub(super) unstored: Vec<(u64, Record, Arc<Stream>)>,
+    /// When storing is tried again after it failed.
+    pub(super) store_again_at: Option<Instant>,
     /// The one compressed file that is open: each takes some MiB.
     pub(super) decompressing: Option<u64>,
     /// Whether everything that was there at the start has been told.
@@ -120,11 +121,7 @@ impl Reader {
             }
         };
         for _ in 0..MESSAGES_AT_ONCE {
-            let Some(told) = message else { break };
-            self.take(told);
-            message = self.messages.try_recv().ok();
-        }
-        if let Some(told) = message {
+            let Some(told) = message.take().or_else(|| self.messages.try_recv().ok()) else { break };
             self.take(told);
         }
         Next::GoOn
@@ -175,6 +172,11 @@ impl Reader {
             self.due.pop();
             match self.visit(number, Instant::now()) {
                 Visit::Again(wait) => self.due.push(Reverse((Instant::now() + wait, number))),
+                Visit::NoMemory => {
+                    // The wait was long already: whoever is next would wait as long.
+                    self.due.push(Reverse((Instant::now(), number)));
+                    return Next::GoOn;
+                }
                 Visit::Rest => self.rest(number),
                 Visit::Close => self.close(number),
                 Visit::Ended => return Next::Return,
@@ -202,7 +204,11 @@ impl Reader {
         }
         let end = ending(&self.config, tail, self.context.once, now);
         if !tail.decided {
-            return self.decide_compressed(number, now);
+            return if tail.compressed {
+                self.decide_compressed(number, now)
+            } else {
+                self.judge(number, now)
+            };
         }
         let Some(stream) = tail.stream.clone() else {
             return self.identify(number, end, now);
@@ -214,7 +220,7 @@ impl Reader {
                 let read = tail.position.offset - begin;
                 self.at_end(number, read, end, now)
             }
-            Turn::NoMemory => Visit::Again(Duration::ZERO),
+            Turn::NoMemory => Visit::NoMemory,
             Turn::Rewritten => {
                 self.rewritten(number, now);
                 Visit::Again(Duration::ZERO)
@@ -226,6 +232,10 @@ impl Reader {
 
     /// Everything complete is read: when to look again, or whether this was the last time.
     pub(super) fn at_end(&mut self, number: u64, read: u64, end: End, now: Instant) -> Visit {
+        if self.grow_head(number) == Next::Return {
+            self.rewritten(number, now);
+            return Visit::Again(Duration::ZERO);
+        }
         let Some(tail) = self.tails.get_mut(&number) else {
             return Visit::Close;
         };
@@ -276,89 +286,6 @@ impl Reader {
         }
     }
 
-    /// Takes a file off the hot list.
-    fn rest(&mut self, number: u64) {
-        let open = self.reading.status.counters.open.load(Ordering::Relaxed);
-        let limit = self.config.max_open_files as u64;
-        let Some(tail) = self.tails.get_mut(&number) else {
-            return;
-        };
-        tail.hot = false;
-        tail.progress.set_state(if tail.stream.is_some() { FileState::Idle } else { FileState::Waiting });
-        if open > limit || tail.compressed {
-            self.sleep(number);
-        }
-        self.release(number);
-    }
-
-    /// Closes the descriptor of an idle file.
-    pub(super) fn sleep(&mut self, number: u64) {
-        if let Some(tail) = self.tails.get_mut(&number)
-            && tail.content.take().is_some()
-        {
-            FileCounters::subtract(&self.reading.status.counters.open, 1);
-        }
-    }
-
-    /// Looks at all files that are not hot, and at how many are open.
-    fn look_at_idle(&mut self, now: Instant) {
-        self.idle_looked_at = now;
-        let mut changed = Vec::new();
-        for (&number, tail) in self.tails.iter().filter(|(_, tail)| !tail.hot) {
-            let facts = match &tail.content {
-                Some(content) => content.facts(),
-                None => std::fs::metadata(&tail.location).map(|metadata| Facts::from(&metadata)),
-            };
-            let same = facts.is_ok_and(|facts| {
-                let unchanged = facts.size == tail.disk_size && facts.modified == tail.modified;
-                facts.id == tail.id && unchanged && facts.links > 0
-            });
-            if !same {
-                changed.push(number);
-            }
-        }
-        for number in changed {
-            self.heat(number, now);
-        }
-        self.limit_open_files();
-    }
-
-    /// Closes idle files until no more are open than allowed, those that were idle for longest first.
-    fn limit_open_files(&mut self) {
-        let open = self.reading.status.counters.open.load(Ordering::Relaxed);
-        // Discovery could not open a file: it gets room, whatever the limit says.
-        let limit = if self.known.is_starved() { open / 2 } else { self.config.max_open_files as u64 };
-        let excess = usize::try_from(open.saturating_sub(limit)).unwrap_or(usize::MAX);
-        if excess == 0 {
-            return;
-        }
-        let idle = self.tails.iter().filter(|(_, tail)| !tail.hot && tail.content.is_some());
-        let mut idle = idle.map(|(&number, tail)| (tail.changed_at, number)).collect::<Vec<_>>();
-        idle.sort_unstable();
-        for (_, number) in idle.into_iter().take(excess) {
-            self.sleep(number);
-        }
-    }
-
-    /// Opens a file that was closed to save descriptors.
-    fn wake(&mut self, number: u64, now: Instant) -> Next {
-        let Some(tail) = self.tails.get_mut(&number) else {
-            return Next::Return;
-        };
-        let opened = content::open(&tail.location);
-        match opened {
-            Ok((file, facts)) if facts.id == tail.id => {
-                tail.content = Some(Content::new(file));
-                tail.note(facts, now);
-                FileCounters::add(&self.reading.status.counters.open, 1);
-                FileCounters::add(&self.reading.status.counters.reopened, 1);
-                self.check_identity(number, now);
-                Next::GoOn
-            }
-            _ => self.chase(number, now),
-        }
-    }
-
     /// Ends a file's life here. Its record stays, should it come back.
     pub(super) fn close(&mut self, number: u64) {
         let Some(tail) = self.tails.remove(&number) else {
@@ -394,25 +321,13 @@ impl Reader {
             });
         }
     }
-
-    /// Tells the checkpoints which files are still there, and forgets streams of old.
-    fn tidy_history(&mut self, now: Instant) {
-        self.history_looked_at = now;
-        let seen = crate::time::now();
-        for stream in self.by_stream.keys() {
-            self.history.change(*stream, |known| known.record.last_seen = seen);
-            self.checkpoints.update(*stream, |record| record.last_seen = seen);
-        }
-        for stream in self.history.expire(seen, self.config.checkpoint_ttl) {
-            self.checkpoints.forget(stream);
-        }
-    }
 }
 
 /// What comes after a turn.
 #[derive(Debug)]
 pub(super) enum Visit {
     Again(Duration),
+    NoMemory,
     Rest,
     Close,
     Ended,
@@ -436,8 +351,8 @@ fn ending(config: &FileConfig, tail: &Tail, once: bool, now: Instant) -> End {
 fn is_idle(config: &FileConfig, tail: &Tail, quiet: Duration) -> bool {
     let unchanged_for = crate::time::now().saturating_sub(tail.modified);
     let idle_after = i64::try_from(config.idle_after.as_nanos()).unwrap_or(i64::MAX);
-    // A file that was found long after its last line need not be watched for long; its times may lie, though.
-    quiet >= config.idle_after || (quiet >= WAIT_MAX && unchanged_for >= idle_after)
+    // A file that was found long after its last line, and has not changed since, need not be watched at all.
+    quiet >= config.idle_after || (tail.changed_at == tail.found_at && unchanged_for >= idle_after)
 }
 
 /// How long to wait until a file that brought `read` bytes in `since` will have brought enough for a look.

@@ -2,16 +2,17 @@
 //!
 //! Owns: [`find`].
 //! Promises: a file that was written under a path and renamed before anyone looked is found, as long as its new name
-//! begins with the old one, as all log rotation has it.
+//! begins with the old one, as log rotation has it; one that was read before is found under any name in its folder.
 //! Never: takes a file that was made before the one last seen, or that a glob finds anyway.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 use super::content::open;
-use super::discover::{Found, Known};
+use super::handover::{Found, Known};
 use super::identity::Facts;
 use super::pattern::PathSet;
 use crate::checkpoint::FileId;
@@ -21,8 +22,14 @@ use crate::checkpoint::FileId;
 pub(super) struct Lost {
     /// The files that were read under it.
     pub(super) files: Vec<FileId>,
-    /// When the newest of them was made, in nanoseconds since 1970-01-01T00:00:00Z; 0 when unknown.
+    /// When the newest of them was made, of two that followed each other quickly the older; in nanoseconds since
+    /// 1970-01-01T00:00:00Z, 0 when unknown.
     pub(super) birth: i64,
+    /// Whether its successors were looked for. They are looked for twice: a folder that is listed while its names
+    /// change may hide one.
+    pub(super) looked: bool,
+    /// When the newest of them was made, likewise.
+    pub(super) newest: i64,
 }
 
 /// The files in the folder that were read under one of the paths, or were made after those and carry such a name; in
@@ -36,15 +43,17 @@ pub(super) fn find(
 ) -> Vec<(PathBuf, Found)> {
     let by_name = touched.iter().filter_map(|path| Some((path.file_name()?, (path, lost.get(path)?))));
     let by_name = by_name.collect::<HashMap<_, _>>();
+    let by_number =
+        by_name.values().flat_map(|&(path, lost)| lost.files.iter().map(move |id| (id.inode, (path, lost))));
+    let by_number = by_number.collect::<HashMap<_, _>>();
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };
     let mut found = Vec::new();
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
-        let Some((path, lost)) = originals(&name).find_map(|original| by_name.get(original)) else {
-            continue;
-        };
+        let by_name = originals(&name).find_map(|original| by_name.get(original));
+        let Some((path, lost)) = by_name.or_else(|| by_number.get(&entry.ino())) else { continue };
         let location = entry.path();
         if paths.matches(&location) {
             continue;

@@ -18,7 +18,7 @@ use super::identity::{self, Facts, marker_len};
 use super::lines::{End, Framer, Place, is_hole};
 use super::status::{FileCounters, FileSourceStatus, Progress};
 use crate::checkpoint::{FileId, Head};
-use crate::event::{Batch, Event, EventFlags, Span};
+use crate::event::{Batch, Event, EventFlags};
 use crate::source::{BatchSender, CHUNK_BYTES, PipelineEnded};
 use crate::stream::{Position, Stream};
 
@@ -50,11 +50,13 @@ pub(super) struct Tail {
     /// The beginning of the first line that is not read yet.
     pub(super) position: Position,
     /// How far the line at `position` was searched for its end without one, when it is longer than the limit.
-    scanned: u64,
+    pub(super) scanned: u64,
     /// Bytes to read at once; more than a chunk only for a long line.
     window: usize,
+    /// Bytes of the events of the last batch, on average.
+    bytes_per_event: usize,
     /// What was tried last: the size of the file then, and what was to become of its end.
-    tried: Option<(u64, End)>,
+    pub(super) tried: Option<(u64, End)>,
     /// Whether the file was written since the bytes before the position were last compared.
     unverified: bool,
     /// Bytes of the content; `u64::MAX` while that of a compressed file is unknown.
@@ -67,10 +69,13 @@ pub(super) struct Tail {
     pub(super) compressed: bool,
     /// Whether it was compared with what is known; a compressed file waits for it until it is complete.
     pub(super) decided: bool,
+    /// Whether its identity waits to be stored.
+    pub(super) storing: bool,
     /// What was last said to be wrong with it.
     pub(super) complaint: Option<String>,
     /// When it was last seen to have changed.
     pub(super) changed_at: Instant,
+    pub(super) found_at: Instant,
     /// Whether a path of the source leads to it.
     pub(super) listed: bool,
     /// Whether it has no name at all any more.
@@ -136,14 +141,17 @@ impl Tail {
             position: Position::default(),
             scanned: 0,
             window: CHUNK_BYTES,
+            bytes_per_event: 256,
             tried: None,
             unverified: false,
             largest: 0,
             disk_size: facts.size,
             decided: false,
+            storing: false,
             complaint: None,
             modified: facts.modified,
             changed_at: now,
+            found_at: now,
             listed: true,
             deleted: facts.links == 0,
             hot: false,
@@ -298,7 +306,7 @@ impl Tail {
     }
 
     /// Fills a buffer with the bytes from just before the position on, and makes sure that those are still the same.
-    fn fill(&mut self, reading: &Reading, len: usize) -> Result<(Buffer, usize), Turn> {
+    pub(super) fn fill(&mut self, reading: &Reading, len: usize) -> Result<(Buffer, usize), Turn> {
         let mut buffer = reading.buffers.take(len).ok_or(Turn::NoMemory)?;
         let before = marker_len(self.position.offset);
         let Some(content) = &mut self.content else {
@@ -338,7 +346,7 @@ impl Tail {
         let mut taken = Taken { read_at: place.read_at, ..Taken::default() };
         let framer = &reading.framer;
         if self.text == Text::Utf8 && framer.multiline.is_none() {
-            taken.events.reserve(chunk.len() / 128);
+            taken.events.reserve(chunk.len() / self.bytes_per_event + 4);
             taken.consumed = framer.frame_lines(chunk, place, end, &mut taken.events);
             return taken;
         }
@@ -349,51 +357,8 @@ impl Tail {
         taken
     }
 
-    /// Searches on for the end of a line that is longer than the limit.
-    fn scan_long_line(&mut self, reading: &Reading, stream: &Arc<Stream>, end: End) -> Result<(), Turn> {
-        let buffer = reading.buffers.take(CHUNK_BYTES);
-        let mut buffer = buffer.ok_or(Turn::NoMemory)?;
-        let Some(content) = &mut self.content else {
-            return Err(Turn::AtEnd);
-        };
-        let filled = content.read_at(self.scanned, &mut buffer.bytes[..CHUNK_BYTES])?;
-        let unit = self.text.unit();
-        let found = self.text.find_line_feed(&buffer.bytes[..filled]);
-        buffer.give_back();
-        if let Some(place) = found {
-            return self.send_long_line(reading, stream, self.scanned + (place + unit) as u64);
-        }
-        self.scanned += (filled / unit * unit) as u64;
-        if filled < CHUNK_BYTES {
-            if end == End::CloseLine {
-                return self.send_long_line(reading, stream, self.scanned);
-            }
-            self.tried = Some((self.size, end));
-        }
-        Ok(())
-    }
-
-    /// Sends the beginning of a line that is longer than the limit, and goes on at `next`, after its end.
-    fn send_long_line(&mut self, reading: &Reading, stream: &Arc<Stream>, next: u64) -> Result<(), Turn> {
-        let before = marker_len(self.position.offset);
-        let unit = self.text.unit();
-        let max = reading.framer.max_line_bytes / unit * unit;
-        let marker = self.marker_at(next)?.ok_or(Turn::Rewritten)?;
-        let (buffer, filled) = self.fill(reading, before + max)?;
-        let mut taken = Taken { read_at: crate::time::now(), ..Taken::default() };
-        let mut len = filled - before;
-        if self.text != Text::Utf8 {
-            self.text.decode(&buffer.bytes[before..filled], &mut taken.decoded);
-            len = taken.decoded.len();
-        }
-        let line = Span { start: 0, len: u32::try_from(len).unwrap_or(u32::MAX) };
-        taken.events.push(Batch::line(line, self.position.offset, taken.read_at, EventFlags::CUT));
-        taken.consumed = filled - before;
-        self.send(reading, stream, buffer, before, taken, Position { offset: next, marker })
-    }
-
     /// Sends what was taken out of the buffer, and moves the position to `next`.
-    fn send(
+    pub(super) fn send(
         &mut self,
         reading: &Reading,
         stream: &Arc<Stream>,
@@ -408,6 +373,7 @@ impl Tail {
             buffer.give_back();
             return Ok(());
         }
+        self.bytes_per_event = (taken.consumed / taken.events.len()).max(1);
         let cut = taken.events.iter().filter(|event| event.flags.contains(EventFlags::CUT)).count();
         if cut > 0 {
             FileCounters::add(&reading.status.counters.cut_lines, cut as u64);
@@ -425,10 +391,10 @@ impl Tail {
 
 /// What a chunk gave.
 #[derive(Debug, Default)]
-struct Taken {
-    consumed: usize,
-    events: Vec<Event>,
+pub(super) struct Taken {
+    pub(super) consumed: usize,
+    pub(super) events: Vec<Event>,
     /// The text, when it is not the chunk itself.
-    decoded: Vec<u8>,
-    read_at: i64,
+    pub(super) decoded: Vec<u8>,
+    pub(super) read_at: i64,
 }
