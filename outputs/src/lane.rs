@@ -2,7 +2,7 @@
 //!
 //! Owns: [`OutputLane`], for every kind of output, and [`LaneConfig`].
 //! Promises: a payload closes at its size, its number of events or its age; the bytes of closed payloads count
-//! against the output's queue, and a full queue makes the worker wait; buffers are reused.
+//! against the output's queue, and a full queue says that it has no room; buffers are reused.
 //! Never: waits for an answer of a store.
 //!
 //! A lane begins with small payloads and doubles them while they fill up before their time, so an output with little
@@ -21,7 +21,7 @@ use flate2::write::GzEncoder;
 use logweir_pipeline::Batch;
 use logweir_pipeline::buffers::BufferPool;
 use logweir_pipeline::event::Writer;
-use logweir_pipeline::memory::{Held, Memory};
+use logweir_pipeline::memory::Memory;
 use logweir_pipeline::worker::Lane;
 use tokio::sync::mpsc::Sender;
 
@@ -30,7 +30,7 @@ use crate::payload::{ContentEncoding, Contents, Item, Payload, Run, Slice};
 use crate::status::{OutputStatus, add};
 
 /// The smallest buffer, in bytes.
-const BUFFER_MIN: usize = 256 * 1024;
+pub(crate) const BUFFER_MIN: usize = 256 * 1024;
 /// Bytes of payloads for a store that keeps up: a request costs little beside its body, the cache holds a few, and
 /// with the headroom a buffer is 1 MiB.
 const COMFORTABLE: usize = 1024 * 1024 - HEADROOM;
@@ -40,8 +40,6 @@ const STORE_IS_SLOW: Duration = Duration::from_millis(50);
 const HEADROOM: usize = 32 * 1024;
 /// Most bytes of one payload: positions in it are 32 bits wide, and stores take 100 MB at most.
 const BATCH_BYTES_MAX: usize = 100_000_000;
-/// How long the wait for a full queue lasts at a time.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// When payloads close, and how much may wait.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +94,8 @@ pub struct OutputLane<E> {
     spare: Vec<u8>,
     /// Bytes that the next payload may take.
     limit: usize,
+    /// How long the worker waited for room since the last payload that filled up.
+    waited: Duration,
 }
 
 /// A payload in the making.
@@ -121,7 +121,7 @@ impl<E: Encode> OutputLane<E> {
         config.batch_bytes = config.batch_bytes.clamp(1, BATCH_BYTES_MAX);
         config.batch_events = config.batch_events.max(1);
         let limit = config.batch_bytes.min(BUFFER_MIN);
-        Self { encode, config, shared, open: None, spare: Vec::new(), limit }
+        Self { encode, config, shared, open: None, spare: Vec::new(), limit, waited: Duration::ZERO }
     }
 
     fn write_event(&mut self, batch: &Batch, index: u32) {
@@ -176,7 +176,7 @@ impl<E: Encode> OutputLane<E> {
         if let Some(open) = &mut self.open {
             open.end_slice(batch);
         }
-        let _waited = self.send();
+        self.send();
     }
 
     /// Sends a payload that is full; the next one may be larger.
@@ -184,16 +184,15 @@ impl<E: Encode> OutputLane<E> {
         if let Some(open) = &mut self.open {
             open.end_slice(batch);
         }
-        let waited = self.send();
+        self.send();
         let is_idle = self.shared.queue.in_use() < self.shared.queue.limit() / 4;
-        self.limit = next_limit(self.limit, waited, is_idle).min(self.config.batch_bytes);
+        self.limit = next_limit(self.limit, self.waited, is_idle).min(self.config.batch_bytes);
+        self.waited = Duration::ZERO;
     }
 
-    /// Hands the open payload to the driver. Returns how long the worker waited for room in the queue.
-    fn send(&mut self) -> Duration {
-        let Some(open) = self.open.take().filter(|open| !open.contents.items.is_empty()) else {
-            return Duration::ZERO;
-        };
+    /// Hands the open payload to the driver.
+    fn send(&mut self) {
+        let Some(open) = self.open.take().filter(|open| !open.contents.items.is_empty()) else { return };
         let Open { body, mut contents, .. } = open;
         let items = u32::try_from(contents.items.len()).unwrap_or(u32::MAX);
         if let Some(run) = contents.runs.last_mut() {
@@ -203,11 +202,10 @@ impl<E: Encode> OutputLane<E> {
             Ok(finished) => finished,
             Err(error) => {
                 tracing::error!(output = self.shared.status.name(), %error, "cannot compress a payload");
-                return Duration::ZERO;
+                return;
             }
         };
-        let wait_began = Instant::now();
-        let queued = self.wait_for_room(body.1);
+        let queued = self.shared.queue.take(body.1);
         let payload = Payload::new(body.0, encoding, contents, Some(queued));
         if self.shared.payloads.blocking_send(payload).is_err() {
             tracing::debug!(
@@ -215,7 +213,6 @@ impl<E: Encode> OutputLane<E> {
                 "the output has ended; events are not acknowledged"
             );
         }
-        wait_began.elapsed()
     }
 
     /// The body to send, the memory it takes, and how it stands.
@@ -236,21 +233,16 @@ impl<E: Encode> OutputLane<E> {
         let capacity = buffer.len();
         Ok(((buffers.share(buffer, len, Some(memory.take(capacity))), capacity), ContentEncoding::Identity))
     }
-
-    /// Takes a place in the output's queue, waiting while it is full.
-    fn wait_for_room(&self, bytes: usize) -> Held {
-        loop {
-            if let Some(held) = self.shared.queue.acquire(bytes, PATIENCE) {
-                return held;
-            }
-            if self.shared.payloads.is_closed() {
-                return self.shared.queue.take(bytes);
-            }
-        }
-    }
 }
 
 impl<E: Encode> Lane for OutputLane<E> {
+    fn has_room(&mut self, patience: Duration) -> bool {
+        let wait_began = Instant::now();
+        let has_room = self.shared.queue.wait_for_room(patience) || self.shared.payloads.is_closed();
+        self.waited += wait_began.elapsed();
+        has_room
+    }
+
     fn write(&mut self, batch: &Batch, selected: &[u32]) {
         let has_stored = self.encode.begin(batch);
         let mut stored = 0;
@@ -273,8 +265,11 @@ impl<E: Encode> Lane for OutputLane<E> {
         }
     }
 
+    /// While others wait for the store, the open payload may as well grow.
     fn due(&self) -> Option<Instant> {
-        self.open.as_ref().map(|open| open.due)
+        let open = self.open.as_ref()?;
+        let others_wait = self.shared.payloads.capacity() < self.shared.payloads.max_capacity();
+        Some(if others_wait { Instant::now() + self.config.flush_after } else { open.due })
     }
 
     fn flush(&mut self) {
@@ -282,7 +277,7 @@ impl<E: Encode> Lane for OutputLane<E> {
         if written < self.limit / 4 {
             self.limit = (self.limit / 2).max(BUFFER_MIN.min(self.config.batch_bytes));
         }
-        let _waited = self.send();
+        self.send();
     }
 }
 

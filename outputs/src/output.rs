@@ -23,11 +23,12 @@ use crate::driver::{Driver, DriverConfig, DriverEnd};
 use crate::elasticsearch::{BulkEncoder, ElasticsearchClient, ElasticsearchConfig, ElasticsearchConfigError};
 use crate::encode::Encode;
 use crate::file::{FileClient, FileConfig, FileEncoder, FileOutputError, PathTemplate};
-use crate::lane::{LaneConfig, LaneShared, OutputLane};
+use crate::lane::{BUFFER_MIN, LaneConfig, LaneShared, OutputLane};
 use crate::status::OutputStatus;
 
-/// Payloads between the lanes and the driver; their bytes are bounded by the output's queue besides.
-const PAYLOADS_WAITING: usize = 16;
+/// Payloads between the lanes and the driver beyond those that fill the output's queue: for one batch a worker that
+/// found room. The bytes are what bounds the queue.
+const PAYLOADS_BEYOND_QUEUE: usize = 64;
 
 /// Idle buffers that an output keeps for its next payloads.
 const IDLE_BUFFERS: usize = 4;
@@ -180,7 +181,7 @@ impl Output {
         status: Arc<OutputStatus>,
     ) -> Self {
         let queue = Memory::new(config.lane.queue_bytes);
-        let (payloads, inbox) = mpsc::channel(PAYLOADS_WAITING);
+        let (payloads, inbox) = mpsc::channel(config.lane.queue_bytes / BUFFER_MIN + PAYLOADS_BEYOND_QUEUE);
         let buffers = BufferPool::new(IDLE_BUFFERS);
         let dead_letter = dependencies.dead_letter.clone();
         let driver = Driver::new(client, config.driver, Arc::clone(&queue), Arc::clone(&status), dead_letter);

@@ -51,6 +51,17 @@ impl Memory {
         Held { memory: Arc::clone(self), bytes }
     }
 
+    /// Waits at most `patience` until less than the limit is held, and says whether that is so.
+    #[must_use]
+    pub fn wait_for_room(&self, patience: Duration) -> bool {
+        let full = |used: &mut usize| *used >= self.limit;
+        let (used, _) = self
+            .freed
+            .wait_timeout_while(self.used(), patience, full)
+            .unwrap_or_else(PoisonError::into_inner);
+        *used < self.limit
+    }
+
     /// Bytes held at this moment.
     #[must_use]
     pub fn in_use(&self) -> usize {
@@ -71,6 +82,6 @@ impl Memory {
 impl Drop for Held {
     fn drop(&mut self) {
         *self.memory.used() -= self.bytes;
-        self.memory.freed.notify_one();
+        self.memory.freed.notify_all();
     }
 }

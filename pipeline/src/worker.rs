@@ -3,10 +3,11 @@
 //! Owns: [`Worker`], the loop of one worker thread, [`Route`], what happens to one source's events, and [`Lane`],
 //! a worker's end of one output.
 //! Promises: batches leave in the order in which they came; nothing waits in a lane longer than the lane asked.
-//! Never: waits for an answer of a store; a full output makes it wait, and the sources behind it.
+//! Never: waits for an answer of a store. While an output is full the worker takes no batch for it, and the sources
+//! behind it wait; the other outputs get what was encoded for them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
@@ -14,9 +15,16 @@ use crate::event::{Batch, EventFlags, Keys};
 use crate::parse::Parser;
 use crate::transform::Transform;
 
+/// How long to wait for a full output before the others are looked after.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// One worker's end of one output.
 pub trait Lane: Send {
-    /// Encodes the events of the batch with these indexes, keeping a clone of its ack. Waits while the output is full.
+    /// Whether the output can take one more batch; waits for that at most `patience`.
+    fn has_room(&mut self, patience: Duration) -> bool;
+
+    /// Encodes the events of the batch with these indexes, keeping a clone of its ack. Never waits: what a batch needs
+    /// beyond the output's bound is granted.
     fn write(&mut self, batch: &Batch, selected: &[u32]);
 
     /// When [`Lane::flush`] is to be called at the latest, or `None` when nothing waits.
@@ -80,6 +88,7 @@ impl Worker {
     }
 
     fn process(&mut self, mut batch: Batch) {
+        self.wait_for_room(batch.stream.source().index);
         self.parser.parse(&mut batch);
         let Some(route) = self.routes.get(batch.stream.source().index) else { return };
         for transform in &route.transforms {
@@ -92,6 +101,17 @@ impl Worker {
             }
         }
         self.parser.recycle(batch).done();
+    }
+
+    /// Waits until every output of the source has room. The other outputs get what is due to them meanwhile.
+    fn wait_for_room(&mut self, source: usize) {
+        let lanes = self.routes.get(source).map_or(0, |route| route.lanes.len());
+        for place in 0..lanes {
+            let lane = self.routes[source].lanes[place];
+            while !self.lanes[lane].has_room(PATIENCE) {
+                self.flush_due();
+            }
+        }
     }
 
     fn flush_due(&mut self) {
@@ -109,4 +129,89 @@ fn select(batch: &Batch, selected: &mut Vec<u32>) {
     selected.clear();
     let kept = (0..).zip(&batch.events).filter(|(_, event)| !event.flags.contains(EventFlags::DROPPED));
     selected.extend(kept.map(|(index, _)| index));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::event::{ConstantSet, Span};
+    use crate::stream::Position;
+    use crate::testing;
+
+    /// An output that takes one batch and then has no room before the other one was flushed.
+    struct Full {
+        batches: usize,
+        asked: usize,
+        flushed: Arc<AtomicUsize>,
+    }
+
+    /// An output that wants every batch flushed at once.
+    struct Other {
+        waits: bool,
+        flushed: Arc<AtomicUsize>,
+    }
+
+    impl Lane for Full {
+        fn has_room(&mut self, _: Duration) -> bool {
+            self.asked += 1;
+            assert!(self.asked < 1000, "the other output was never flushed");
+            self.batches == 0 || self.flushed.load(Ordering::Relaxed) > 0
+        }
+
+        fn write(&mut self, _: &Batch, _: &[u32]) {
+            self.batches += 1;
+        }
+
+        fn due(&self) -> Option<Instant> {
+            None
+        }
+
+        fn flush(&mut self) {
+            assert_eq!(self.batches, 2);
+        }
+    }
+
+    impl Lane for Other {
+        fn has_room(&mut self, _: Duration) -> bool {
+            true
+        }
+
+        fn write(&mut self, _: &Batch, selected: &[u32]) {
+            assert_eq!(selected, [0]);
+            self.waits = true;
+        }
+
+        fn due(&self) -> Option<Instant> {
+            self.waits.then(Instant::now)
+        }
+
+        fn flush(&mut self) {
+            self.waits = false;
+            self.flushed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn an_output_without_room_does_not_hold_up_what_others_have() {
+        let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
+        let flushed = Arc::new(AtomicUsize::new(0));
+        let full = Full { batches: 0, asked: 0, flushed: Arc::clone(&flushed) };
+        let other = Other { waits: false, flushed };
+        let (sender, batches) = crossbeam_channel::bounded(2);
+        for offset in [0, 2] {
+            let event = Batch::line(Span { start: 0, len: 1 }, offset, 0, EventFlags::default());
+            let ack = stream.begin(Position::default(), 1, 2);
+            sender
+                .send(Batch::new(Bytes::from_static(b"x\n"), vec![event], Arc::clone(&stream), 0, ack))
+                .unwrap();
+        }
+        drop(sender);
+        let route = Route { transforms: Vec::new(), lanes: vec![0, 1] };
+        Worker::new(batches, Keys::new(1), vec![route], vec![Box::new(full), Box::new(other)]).run();
+        assert!(stream.is_settled());
+    }
 }
