@@ -90,6 +90,41 @@ known_keys! {
     LABELS_X_FORWARDED_FOR = "labels.x_forwarded_for",
 }
 
+/// A set of keys: exact for the first 128 numbers, which all well-known keys have, one bit for all others.
+///
+/// Two words rather than one of 128 bits, whose shifts take several instructions each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeySet {
+    first: [u64; 2],
+    others: bool,
+}
+
+impl KeySet {
+    /// Adds a key.
+    #[inline]
+    pub fn insert(&mut self, key: KeyId) {
+        match self.first.get_mut(usize::from(key.0 >> 6)) {
+            Some(word) => *word |= 1 << (key.0 & 63),
+            None => self.others = true,
+        }
+    }
+
+    /// Whether the key is in the set; for one that is not among the first 128: whether it may be.
+    #[inline]
+    #[must_use]
+    pub fn may_contain(&self, key: KeyId) -> bool {
+        self.first.get(usize::from(key.0 >> 6)).map_or(self.others, |word| word >> (key.0 & 63) & 1 == 1)
+    }
+
+    /// Whether the sets may have a key in common.
+    #[inline]
+    #[must_use]
+    pub fn may_meet(&self, other: &Self) -> bool {
+        let [low, high] = self.first;
+        low & other.first[0] != 0 || high & other.first[1] != 0 || (self.others && other.others)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +136,21 @@ mod tests {
         }
         assert_eq!(KNOWN[SPAN_ID.0 as usize], "span.id");
         assert!(KNOWN.len() <= 128, "the encoder's mask of constant keys has 128 bits");
+    }
+
+    #[test]
+    fn a_set_is_exact_for_well_known_keys() {
+        let mut set = KeySet::default();
+        for key in [TIMESTAMP, SPAN_ID, KeyId(63), KeyId(64), KeyId(127)] {
+            assert!(!set.may_contain(key));
+            set.insert(key);
+            assert!(set.may_contain(key));
+        }
+        assert!(!set.may_contain(MESSAGE) && !set.may_contain(KeyId(300)));
+        let mut other = KeySet::default();
+        other.insert(KeyId(128));
+        assert!(!set.may_meet(&other) && other.may_contain(KeyId(300)));
+        other.insert(KeyId(64));
+        assert!(set.may_meet(&other));
     }
 }

@@ -20,7 +20,8 @@
 
 use super::name::Name;
 use crate::{
-    Context, KeyId, Sink, key,
+    Context, KeyId, Sink,
+    key::{self, KeySet},
     timestamp::{epoch, rfc3339},
     unescape::Unescape,
 };
@@ -227,41 +228,20 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A set of well-known keys.
-#[derive(Clone, Copy, Default)]
-struct KnownKeys(u128);
-
-impl KnownKeys {
-    #[inline]
-    fn insert(&mut self, key: KeyId) {
-        self.0 |= Self::bit(key);
-    }
-
-    #[inline]
-    fn contains(self, key: KeyId) -> bool {
-        self.0 & Self::bit(key) != 0
-    }
-
-    #[inline]
-    fn bit(key: KeyId) -> u128 {
-        1_u128.checked_shl(u32::from(key.0)).unwrap_or(0)
-    }
-}
-
 /// Puts the fields of one line where they belong.
 pub(super) struct Fields<'s, S> {
     sink: &'s mut S,
     context: &'s Context,
     /// The well-known fields that have a value.
-    taken: KnownKeys,
+    taken: KeySet,
     /// Those among them that another name stood for.
-    aliased: KnownKeys,
+    aliased: KeySet,
 }
 
 impl<'s, S: Sink> Fields<'s, S> {
     #[inline]
     pub(super) fn new(sink: &'s mut S, context: &'s Context) -> Self {
-        Self { sink, context, taken: KnownKeys::default(), aliased: KnownKeys::default() }
+        Self { sink, context, taken: KeySet::default(), aliased: KeySet::default() }
     }
 
     /// Puts a field. `member` is its whole text, if that is JSON.
@@ -302,7 +282,7 @@ impl<'s, S: Sink> Fields<'s, S> {
     #[inline]
     fn own(&mut self, name: &[u8], value: Value<'_>, member: Option<&[u8]>) {
         match (self.sink.key(name), member) {
-            (Some(key), _) if self.aliased.contains(key) => self.label(name, value),
+            (Some(key), _) if self.aliased.may_contain(key) => self.label(name, value),
             (Some(key), _) => {
                 self.taken.insert(key);
                 value.put(key, self.sink);
@@ -328,7 +308,7 @@ impl<'s, S: Sink> Fields<'s, S> {
     /// Takes a field for a name that stands for it, unless it is taken.
     #[inline]
     fn claim(&mut self, key: KeyId) -> bool {
-        let is_free = !self.taken.contains(key);
+        let is_free = !self.taken.may_contain(key);
         if is_free {
             self.taken.insert(key);
             self.aliased.insert(key);

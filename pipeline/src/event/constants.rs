@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use logweir_parsers::format::{FORMATS, Format};
 use logweir_parsers::preset::{Constant, PRESETS, PresetId};
-use logweir_parsers::{KeyId, key};
+use logweir_parsers::{KeyId, key, key::KeySet};
 
 use super::escape::append_escaped;
 
@@ -78,7 +78,7 @@ fn append_string(text: &str, json: &mut Vec<u8>) {
 pub struct ConstantSet {
     fields: Vec<ConstantField>,
     json: Vec<u8>,
-    mask: KeyMask,
+    keys: KeySet,
 }
 
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl ConstantSet {
         append_string(name, &mut self.json);
         self.json.push(b':');
         self.json.extend_from_slice(&value.to_json());
-        self.mask.add(key);
+        self.keys.insert(key);
         self.fields.push(ConstantField { key, value, end: self.json.len() });
     }
 
@@ -123,43 +123,14 @@ impl ConstantSet {
     /// Whether an event with these keys may hide one of the fields (false only when it surely does not).
     #[inline]
     #[must_use]
-    pub(super) fn may_be_hidden_by(&self, keys: KeyMask) -> bool {
-        self.mask.meets(keys)
+    pub(super) fn may_be_hidden_by(&self, keys: &KeySet) -> bool {
+        self.keys.may_meet(keys)
     }
 
     /// Each field's key and its `,"name":value`.
     pub(super) fn members(&self) -> impl Iterator<Item = (KeyId, &[u8])> {
         let starts = std::iter::once(0).chain(self.fields.iter().map(|field| field.end));
         self.fields.iter().zip(starts).map(|(field, start)| (field.key, &self.json[start..field.end]))
-    }
-}
-
-/// A set of keys: exact for the well-known ones, one bit for all others.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct KeyMask {
-    known: u128,
-    others: bool,
-}
-
-impl KeyMask {
-    #[inline]
-    pub(super) fn add(&mut self, key: KeyId) {
-        if key.0 < 128 {
-            self.known |= 1 << key.0;
-        } else {
-            self.others = true;
-        }
-    }
-
-    /// Whether the key was added (for a key that is not well known: perhaps).
-    #[inline]
-    pub(super) fn may_have(self, key: KeyId) -> bool {
-        if key.0 < 128 { self.known & (1 << key.0) != 0 } else { self.others }
-    }
-
-    #[inline]
-    fn meets(self, other: Self) -> bool {
-        self.known & other.known != 0 || (self.others && other.others)
     }
 }
 

@@ -7,9 +7,8 @@
 
 use std::sync::Arc;
 
-use logweir_parsers::KeyId;
+use logweir_parsers::{KeyId, key::KeySet};
 
-use super::constants::KeyMask;
 use super::escape::{write_escaped, write_lossy};
 use super::{Batch, Event, EventFlags, Field, KeyTable, Keys, Span, Value, Writer};
 use crate::time::TimeText;
@@ -36,13 +35,13 @@ impl JsonEncoder {
         out.push(self.event_time.render(event.timestamp));
         out.push_byte(b'"');
         let valid = !event.flags.contains(EventFlags::INVALID_UTF8);
-        let mut keys = KeyMask::default();
+        let mut keys = KeySet::default();
         for field in batch.fields(event) {
-            keys.add(field.key());
+            keys.insert(field.key());
             self.write_field(batch, field, valid, out);
         }
         for constants in batch.constant_sets(event) {
-            if constants.may_be_hidden_by(keys) {
+            if constants.may_be_hidden_by(&keys) {
                 write_unhidden(constants.members(), batch.fields(event), out);
             } else {
                 out.push(constants.json());

@@ -5,10 +5,9 @@
 //! the chunk; a grammar that fails leaves no trace after [`EventSink::roll_back`].
 //! Never: copies text that already stands in the chunk.
 
-use logweir_parsers::{KeyId, PresetId, Sink, key, preset};
+use logweir_parsers::{KeyId, PresetId, Sink, key, key::KeySet, preset};
 
 use super::batch::{Batch, close};
-use super::constants::KeyMask;
 use super::escape::append_escaped;
 use super::{Event, EventFlags, Field, KeyTable, Span, Value};
 
@@ -23,7 +22,7 @@ pub struct EventSink<'a> {
     side_mark: usize,
     timestamp: Option<i64>,
     preset: PresetId,
-    seen: KeyMask,
+    seen: KeySet,
 }
 
 /// The parts of a batch that a sink writes to, and the worker's own tables.
@@ -49,7 +48,7 @@ impl<'a> EventSink<'a> {
             keys,
             timestamp: None,
             preset: preset::NONE,
-            seen: KeyMask::default(),
+            seen: KeySet::default(),
         }
     }
 
@@ -59,7 +58,7 @@ impl<'a> EventSink<'a> {
         self.side.truncate(self.side_mark);
         self.timestamp = None;
         self.preset = preset::NONE;
-        self.seen = KeyMask::default();
+        self.seen = KeySet::default();
     }
 
     /// Gives the fields to the event.
@@ -69,7 +68,9 @@ impl<'a> EventSink<'a> {
         event.len = u32::try_from(self.fields.len() - self.first).unwrap_or(0);
         event.capacity = event.len;
         event.preset = self.preset;
-        if self.seen.may_have(key::DATA_STREAM_DATASET) || self.seen.may_have(key::DATA_STREAM_NAMESPACE) {
+        if self.seen.may_contain(key::DATA_STREAM_DATASET)
+            || self.seen.may_contain(key::DATA_STREAM_NAMESPACE)
+        {
             event.flags.insert(EventFlags::NAMES_DATA_STREAM);
         }
         if let Some(timestamp) = self.timestamp {
@@ -88,8 +89,8 @@ impl<'a> EventSink<'a> {
 
     #[inline]
     fn add(&mut self, key: KeyId, value: Value) {
-        let known = self.seen.may_have(key);
-        self.seen.add(key);
+        let known = self.seen.may_contain(key);
+        self.seen.insert(key);
         let field = Field::new(key, value);
         if known {
             self.replace(field);
