@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use record::{DecodeError, FileId, Head, Record};
+pub use record::{CUTS_MAX, DecodeError, FileId, Head, Record};
 use store::{Changes, Store};
 
 use crate::stop::Stop;
@@ -123,6 +123,34 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Stores places at which events of streams are ended before their own end is written: pairs of a stream's id and
+    /// an offset, at most [`CUTS_MAX`] behind a stream's acknowledged position. All or none are taken.
+    ///
+    /// # Errors
+    /// When they are not on the disk; the caller must not end the events there.
+    pub fn cut_durably(&self, cuts: &[(u64, u64)]) -> Result<(), CheckpointError> {
+        let mut writer = self.writer();
+        let mut entries = self.entries();
+        for &(stream, offset) in cuts {
+            if let Some(entry) = entries.by_stream.get_mut(&stream) {
+                entry.take_position();
+                entry.record.cuts.push(offset);
+                entry.dirty = true;
+            }
+        }
+        drop(entries);
+        let written = writer.write(self, Vec::new());
+        if written.is_err() {
+            let mut entries = self.entries();
+            for (stream, offset) in cuts {
+                if let Some(entry) = entries.by_stream.get_mut(stream) {
+                    entry.record.cuts.retain(|cut| cut != offset);
+                }
+            }
+        }
+        written
+    }
+
     /// Follows the position of a stream whose record is stored already.
     pub fn follow(&self, stream: &Arc<Stream>) {
         if let Some(entry) = self.entries().by_stream.get_mut(&stream.id()) {
@@ -130,7 +158,7 @@ impl Checkpoints {
         }
     }
 
-    /// Changes what is known of a stream, apart from its position; written with the next flush.
+    /// Changes what is known of a stream, apart from its position and cuts; written with the next flush.
     pub fn update(&self, stream: u64, change: impl FnOnce(&mut Record)) {
         if let Some(entry) = self.entries().by_stream.get_mut(&stream) {
             change(&mut entry.record);
@@ -173,22 +201,30 @@ impl Checkpoints {
     }
 }
 
+impl Entry {
+    /// Moves the record to its stream's acknowledged position, which leaves the cuts before it behind. A stream that
+    /// only this table still holds has come to its end: it is followed no longer.
+    fn take_position(&mut self) {
+        let Some(stream) = &self.stream else { return };
+        // Asked before the position: once nobody else holds the stream, its position is final.
+        let last = Arc::strong_count(stream) == 1;
+        let position = stream.acknowledged();
+        if position != self.record.position {
+            self.record.position = position;
+            self.record.cuts.retain(|&cut| cut > position.offset);
+            self.dirty = true;
+        }
+        if last {
+            self.stream = None;
+        }
+    }
+}
+
 impl Entries {
-    /// Moves each record to its stream's acknowledged position. A stream that only this table still holds has come to
-    /// its end: it is followed no longer.
+    /// Moves each record to its stream's acknowledged position.
     fn take_positions(&mut self) {
         for entry in self.by_stream.values_mut() {
-            let Some(stream) = &entry.stream else { continue };
-            // Asked before the position: once nobody else holds the stream, its position is final.
-            let last = Arc::strong_count(stream) == 1;
-            let position = stream.acknowledged();
-            if position != entry.record.position {
-                entry.record.position = position;
-                entry.dirty = true;
-            }
-            if last {
-                entry.stream = None;
-            }
+            entry.take_position();
         }
     }
 

@@ -1,8 +1,8 @@
 //! One stream's checkpoint and its bytes in the store.
 //!
 //! Owns: [`Record`], its identity ([`FileId`], [`Head`]) and the versioned encoding.
-//! Promises: what is decoded is what was encoded; bytes of another version or length are an error, never a wrong
-//! position.
+//! Promises: what is decoded is what was encoded; records of every version so far can be read; bytes of a later
+//! version or another length are an error, never a wrong position.
 //! Never: does I/O.
 
 use std::ffi::OsString;
@@ -11,8 +11,10 @@ use std::path::PathBuf;
 
 use crate::stream::Position;
 
-/// The version of the encoding, its first byte.
-const VERSION: u8 = 1;
+/// The version of the encoding, its first byte. Version 1 had no cuts.
+const VERSION: u8 = 2;
+/// Cuts that are kept for one stream at most.
+pub const CUTS_MAX: usize = 16;
 
 /// What the kernel calls a file while it exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -51,18 +53,21 @@ pub struct Record {
     pub path: PathBuf,
     /// How far everything is acknowledged.
     pub position: Position,
+    /// Places behind the position at which an event was ended before its own end was written, in order. Whoever reads
+    /// the bytes again ends it there again: otherwise the event would be longer the second time, under the same id.
+    pub cuts: Vec<u64>,
     /// When the file was last seen, in nanoseconds since 1970-01-01T00:00:00Z.
     pub last_seen: i64,
 }
 
 /// The bytes are no record of this version.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a checkpoint record of version {VERSION}")]
+#[error("not a checkpoint record of version {VERSION} or earlier")]
 pub struct DecodeError;
 
 impl Record {
     /// The record as bytes: version, fixed-size numbers in little-endian order, then source and path with their
-    /// lengths. The stream's id is the key in the store and not repeated.
+    /// lengths, then the cuts with their count. The stream's id is the key in the store and not repeated.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
@@ -78,16 +83,20 @@ impl Record {
             bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
             bytes.extend_from_slice(text);
         }
+        bytes.extend_from_slice(&(self.cuts.len() as u64).to_le_bytes());
+        for cut in &self.cuts {
+            bytes.extend_from_slice(&cut.to_le_bytes());
+        }
         bytes
     }
 
     /// The record of a stream from its bytes.
     ///
     /// # Errors
-    /// When the bytes are of another version, too short or too long.
+    /// When the bytes are of a later version, too short or too long.
     pub fn decode(stream: u64, bytes: &[u8]) -> Result<Self, DecodeError> {
         let (&version, bytes) = bytes.split_first().ok_or(DecodeError)?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(DecodeError);
         }
         let mut fields = Fields(bytes);
@@ -99,10 +108,11 @@ impl Record {
             Head { len: u32::from_le_bytes(fields.take()?), hash: u128::from_le_bytes(fields.take()?) };
         let source = String::from_utf8(fields.text()?).map_err(|_| DecodeError)?;
         let path = PathBuf::from(OsString::from_vec(fields.text()?));
+        let cuts = if version >= 2 { fields.cuts()? } else { Vec::new() };
         if !fields.0.is_empty() {
             return Err(DecodeError);
         }
-        Ok(Self { stream, source, file, birth, generation, head, path, position, last_seen })
+        Ok(Self { stream, source, file, birth, generation, head, path, position, cuts, last_seen })
     }
 }
 
@@ -118,6 +128,13 @@ impl Fields<'_> {
 
     fn u64(&mut self) -> Result<u64, DecodeError> {
         self.take().map(u64::from_le_bytes)
+    }
+
+    fn cuts(&mut self) -> Result<Vec<u64>, DecodeError> {
+        match usize::try_from(self.u64()?) {
+            Ok(count) if count <= CUTS_MAX => (0..count).map(|_| self.u64()).collect(),
+            _ => Err(DecodeError),
+        }
     }
 
     fn text(&mut self) -> Result<Vec<u8>, DecodeError> {
@@ -142,6 +159,7 @@ mod tests {
             head: Head { len: 5, hash: u128::MAX - 6 },
             path: PathBuf::from(OsString::from_vec(b"/var/log/\xff.log".to_vec())),
             position: Position { offset: 8, marker: u64::MAX - 9 },
+            cuts: vec![11, u64::MAX - 12],
             last_seen: 10,
         }
     }
@@ -149,6 +167,15 @@ mod tests {
     #[test]
     fn a_record_survives_encoding() {
         assert_eq!(Record::decode(7, &record().encode()), Ok(record()));
+    }
+
+    #[test]
+    fn a_record_of_version_1_is_one_without_cuts() {
+        let record = Record { cuts: Vec::new(), ..record() };
+        let mut bytes = record.encode();
+        bytes.truncate(bytes.len() - 8);
+        bytes[0] = 1;
+        assert_eq!(Record::decode(7, &bytes), Ok(record));
     }
 
     #[test]
@@ -160,7 +187,11 @@ mod tests {
         bytes.push(0);
         assert_eq!(Record::decode(7, &bytes), Err(DecodeError));
         bytes.pop();
-        bytes[0] = VERSION + 1;
-        assert_eq!(Record::decode(7, &bytes), Err(DecodeError));
+        for version in [0, VERSION + 1] {
+            bytes[0] = version;
+            assert_eq!(Record::decode(7, &bytes), Err(DecodeError));
+        }
+        let cuts = vec![0; CUTS_MAX + 1];
+        assert_eq!(Record::decode(7, &Record { cuts, ..record() }.encode()), Err(DecodeError));
     }
 }

@@ -11,6 +11,7 @@ mod buffers;
 mod config;
 mod content;
 mod copies;
+mod cuts;
 mod discover;
 mod encoding;
 mod gzip;
@@ -26,6 +27,7 @@ mod resume;
 mod siblings;
 mod status;
 mod tail;
+mod turn;
 mod watch;
 
 use std::collections::{BinaryHeap, HashMap};
@@ -156,6 +158,8 @@ impl FileSource {
             next_number: 0,
             due: BinaryHeap::new(),
             unstored: Vec::new(),
+            wanted_cuts: Vec::new(),
+            cuts_due_at: Instant::now(),
             store_again_at: None,
             decompressing: None,
             searched: false,

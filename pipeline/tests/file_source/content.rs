@@ -9,7 +9,7 @@ use regex::bytes::Regex;
 
 use crate::lab::{Acks, Lab, texts};
 
-fn multiline(lab: &mut Lab, start: Option<&str>, continues: Option<&str>) {
+pub(crate) fn multiline(lab: &mut Lab, start: Option<&str>, continues: Option<&str>) {
     let pattern = |text: Option<&str>| text.map(|text| Regex::new(text).unwrap());
     let (start, continues) = (pattern(start), pattern(continues));
     let flush_after = Duration::from_millis(300);

@@ -4,6 +4,7 @@
 
 mod basics;
 mod content;
+mod cuts;
 mod figures;
 mod lab;
 mod places;

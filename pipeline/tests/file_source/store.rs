@@ -75,12 +75,12 @@ fn while_the_store_cannot_be_written_new_files_wait_and_others_go_on() {
 }
 
 /// A file system of a few MiB under `data_dir`, for which the test must run as root.
-struct SmallDisk {
+pub(crate) struct SmallDisk {
     path: std::path::PathBuf,
 }
 
 impl SmallDisk {
-    fn mount(lab: &Lab) -> Self {
+    pub(crate) fn mount(lab: &Lab) -> Self {
         std::fs::create_dir(&lab.data).unwrap();
         let mount = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"])
@@ -91,7 +91,7 @@ impl SmallDisk {
         Self { path: lab.data.clone() }
     }
 
-    fn fill(&self) {
+    pub(crate) fn fill(&self) {
         let mut size = 4 * 1024 * 1024;
         let path = self.path.join("filler");
         let mut filler = std::fs::File::create(path).unwrap();
@@ -102,7 +102,7 @@ impl SmallDisk {
         }
     }
 
-    fn free(&self) {
+    pub(crate) fn free(&self) {
         std::fs::remove_file(self.path.join("filler")).unwrap();
     }
 }

@@ -19,7 +19,7 @@ use super::gzip::Gzip;
 use super::handover::Found;
 use super::identity::{self, first_line, marker_len};
 use super::lines::{End, is_hole};
-use super::reader::{Next, Reader, Visit};
+use super::reader::{Next, Reader, STORE_RETRY, Visit};
 use super::resume::{Candidate, Decision, HEAD_BYTES_MIN, Why, decide};
 use super::status::{FileCounters, FileState};
 use super::tail::Tail;
@@ -28,8 +28,6 @@ use crate::event::{ConstantSet, ConstantValue};
 use crate::source::CHUNK_BYTES;
 use crate::stream::{Position, Stream};
 
-/// How long files wait after their identity could not be stored.
-const STORE_RETRY: Duration = Duration::from_millis(500);
 /// How long to wait before looking again whether a file that seems to be a copy has become one.
 const COPY_WAIT: Duration = Duration::from_millis(250);
 
@@ -182,6 +180,7 @@ impl Reader {
         tail.generation = record.generation;
         tail.head = record.head;
         tail.go_to(record.position);
+        tail.cuts = record.cuts.into();
         tail.progress.set_state(FileState::Active);
         tail.progress.set_stream(Some(Arc::clone(&stream)));
         tail.stream = Some(Arc::clone(&stream));
@@ -251,6 +250,7 @@ impl Reader {
             head: tail.head,
             path: tail.path.clone(),
             position: tail.position,
+            cuts: Vec::new(),
             last_seen: crate::time::now(),
         };
         (tail.generation, tail.storing) = (generation, true);
@@ -313,6 +313,8 @@ impl Reader {
             "a file was cut short or written anew; reading it from its beginning");
         let stream = tail.stream.take().map(|stream| stream.id());
         if let Some(stream) = stream {
+            // A cut that waits to be stored is one of the old stream.
+            tail.storing = false;
             self.by_stream.remove(&stream);
             self.remember(&tail, stream, false);
         }

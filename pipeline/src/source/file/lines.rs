@@ -157,9 +157,16 @@ impl Lines<'_> {
         let rest = self.chunk.get(begin..).filter(|rest| !rest.is_empty())?;
         let (line_end, next) = match self.text.find_line_feed(rest) {
             Some(place) => (begin + place, begin + place + self.text.unit()),
-            None if self.end == End::CloseLine && !is_hole(rest) => (self.chunk.len(), self.chunk.len()),
+            None if self.end == End::CloseLine && !is_hole(rest) => {
+                // Half a unit is left: its other half may come, and lines begin at whole ones.
+                let end = begin + rest.len() / self.text.unit() * self.text.unit();
+                (end, end)
+            }
             None => return None,
         };
+        if next == begin {
+            return None;
+        }
         self.next = next;
         Some(if self.text == Text::Utf8 {
             self.utf8(begin, line_end, next)

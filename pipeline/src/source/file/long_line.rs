@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::encoding::Text;
 use super::identity::marker_len;
 use super::lines::End;
-use super::tail::{Reading, Tail, Taken, Turn};
+use super::tail::{Reading, Tail, Taken};
+use super::turn::Turn;
 use crate::event::{Batch, EventFlags, Span};
 use crate::source::CHUNK_BYTES;
 use crate::stream::{Position, Stream};
@@ -23,12 +24,15 @@ impl Tail {
         stream: &Arc<Stream>,
         end: End,
     ) -> Result<(), Turn> {
+        let cut = self.next_cut();
         let buffer = reading.buffers.take(CHUNK_BYTES);
         let mut buffer = buffer.ok_or(Turn::NoMemory)?;
         let Some(content) = &mut self.content else {
             return Err(Turn::AtEnd);
         };
-        let filled = content.read_at(self.scanned, &mut buffer.bytes[..CHUNK_BYTES])?;
+        let len = cut.map_or(CHUNK_BYTES as u64, |cut| cut.saturating_sub(self.scanned));
+        let len = usize::try_from(len).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+        let filled = content.read_at(self.scanned, &mut buffer.bytes[..len])?;
         let unit = self.text.unit();
         let found = self.text.find_line_feed(&buffer.bytes[..filled]);
         buffer.give_back();
@@ -36,11 +40,12 @@ impl Tail {
             return self.send_long_line(reading, stream, self.scanned + (place + unit) as u64);
         }
         self.scanned += (filled / unit * unit) as u64;
-        if filled < CHUNK_BYTES {
-            if end == End::CloseLine {
-                return self.send_long_line(reading, stream, self.scanned);
-            }
-            self.tried = Some((self.size, end));
+        if let Some(cut) = cut.filter(|&cut| cut <= self.scanned) {
+            return self.send_long_line(reading, stream, cut);
+        }
+        if filled < len {
+            let closed = if end == End::CloseLine { self.scanned - self.position.offset } else { 0 };
+            return self.close_end(closed, end);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Owns: [`Reader`], the hot list, and the end of a file's life.
 //! Promises: files that grow are read in turns of at most [`QUANTUM`]; a file that was renamed or deleted is read to
 //! its end before it is closed.
-//! Never: sends a line before its stream's identity is stored.
+//! Never: sends a line before its stream's identity is stored, nor one whose end was decided before that is.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,12 +14,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::config::FileConfig;
 use super::content::Content;
+use super::cuts::WantedCut;
 use super::handover::{Known, Message};
 use super::history::History;
 use super::identity::Naming;
 use super::lines::End;
 use super::status::{FileCounters, FileState};
-use super::tail::{Reading, Tail, Turn};
+use super::tail::{Reading, Tail};
+use super::turn::Turn;
 use crate::checkpoint::{Checkpoints, FileId, Record};
 use crate::source::SourceContext;
 use crate::stream::Stream;
@@ -40,6 +42,8 @@ const RENAMED_KEPT: Duration = Duration::from_secs(60);
 /// How long a file that cannot be read is left alone at first, and at most.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// How long files wait after something about them could not be stored.
+pub(super) const STORE_RETRY: Duration = Duration::from_millis(500);
 /// How often records of files that are there are told to be, and old ones are forgotten.
 const HISTORY_EVERY: Duration = Duration::from_secs(3600);
 
@@ -62,6 +66,9 @@ pub(super) struct Reader {
     pub(super) due: BinaryHeap<Reverse<(Instant, u64)>>,
     /// Streams whose identity is to be stored before their first line leaves.
     pub(super) unstored: Vec<(u64, Record, Arc<Stream>)>,
+    /// Cuts that are to be stored before the events that they end leave, and when they are.
+    pub(super) wanted_cuts: Vec<WantedCut>,
+    pub(super) cuts_due_at: Instant,
     /// When storing is tried again after it failed.
     pub(super) store_again_at: Option<Instant>,
     /// The one compressed file that is open: each takes some MiB.
@@ -87,6 +94,7 @@ impl Reader {
                 return;
             }
             let now = Instant::now();
+            self.store_cuts(now);
             if self.read_due(now) == Next::Return {
                 return;
             }
@@ -213,6 +221,13 @@ impl Reader {
         let Some(stream) = tail.stream.clone() else {
             return self.identify(number, end, now);
         };
+        if tail.storing {
+            return Visit::Again(WAIT_MIN);
+        }
+        let end = self.end_allowed(number, end, now);
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Visit::Close;
+        };
         let begin = tail.position.offset;
         match tail.read(&self.reading, &stream, QUANTUM, end) {
             Turn::More => Visit::Again(Duration::ZERO),
@@ -220,6 +235,7 @@ impl Reader {
                 let read = tail.position.offset - begin;
                 self.at_end(number, read, end, now)
             }
+            Turn::Cut(offset) => self.cut(number, offset, now),
             Turn::NoMemory => Visit::NoMemory,
             Turn::Rewritten => {
                 self.rewritten(number, now);
@@ -312,12 +328,14 @@ impl Reader {
         self.history.change(stream, |known| {
             (known.record.position, known.record.last_seen) = (tail.position, last_seen);
             (known.record.head, known.record.file) = (tail.head, tail.id);
+            known.record.cuts = tail.cuts.iter().copied().collect();
             known.has_file = has_file;
         });
         if let Some(known) = self.history.get(stream) {
             let record = known.record.clone();
             self.checkpoints.update(stream, |stored| {
-                *stored = Record { position: stored.position, ..record };
+                let cuts = std::mem::take(&mut stored.cuts);
+                *stored = Record { position: stored.position, cuts, ..record };
             });
         }
     }

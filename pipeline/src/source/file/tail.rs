@@ -6,6 +6,7 @@
 //! than the limit takes constant memory.
 //! Never: decides when to read, nor what a changed file means.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,9 +18,10 @@ use super::encoding::Text;
 use super::identity::{self, Facts, marker_len};
 use super::lines::{End, Framer, Place, is_hole};
 use super::status::{FileCounters, FileSourceStatus, Progress};
+use super::turn::Turn;
 use crate::checkpoint::{FileId, Head};
 use crate::event::{Batch, Event, EventFlags};
-use crate::source::{BatchSender, CHUNK_BYTES, PipelineEnded};
+use crate::source::{BatchSender, CHUNK_BYTES};
 use crate::stream::{Position, Stream};
 
 /// What all files of a source are read with.
@@ -49,6 +51,8 @@ pub(super) struct Tail {
     pub(super) text: Text,
     /// The beginning of the first line that is not read yet.
     pub(super) position: Position,
+    /// Where events end by decision, in order; behind the position those that are not acknowledged.
+    pub(super) cuts: VecDeque<u64>,
     /// How far the line at `position` was searched for its end without one, when it is longer than the limit.
     pub(super) scanned: u64,
     /// Bytes to read at once; more than a chunk only for a long line.
@@ -69,7 +73,7 @@ pub(super) struct Tail {
     pub(super) compressed: bool,
     /// Whether it was compared with what is known; a compressed file waits for it until it is complete.
     pub(super) decided: bool,
-    /// Whether its identity waits to be stored.
+    /// Whether its identity or a cut waits to be stored.
     pub(super) storing: bool,
     /// What was last said to be wrong with it.
     pub(super) complaint: Option<String>,
@@ -86,35 +90,6 @@ pub(super) struct Tail {
     pub(super) wait: Duration,
     pub(super) looked_at: Instant,
     pub(super) progress: Arc<Progress>,
-}
-
-/// How a turn of reading ended.
-#[derive(Debug)]
-pub(super) enum Turn {
-    /// There is more to read.
-    More,
-    /// Everything complete is read.
-    AtEnd,
-    /// The memory budget is used up.
-    NoMemory,
-    /// The file was cut short or written anew.
-    Rewritten,
-    /// The file cannot be read.
-    Failed(io::Error),
-    /// Nobody takes batches any more.
-    Ended,
-}
-
-impl From<io::Error> for Turn {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<PipelineEnded> for Turn {
-    fn from(_: PipelineEnded) -> Self {
-        Self::Ended
-    }
 }
 
 impl Tail {
@@ -139,6 +114,7 @@ impl Tail {
             head: Head::default(),
             text: Text::default(),
             position: Position::default(),
+            cuts: VecDeque::new(),
             scanned: 0,
             window: CHUNK_BYTES,
             bytes_per_event: 256,
@@ -167,6 +143,7 @@ impl Tail {
         self.generation = generation;
         self.head = Head::default();
         self.largest = 0;
+        self.cuts.clear();
         self.go_to(Position::default());
         self.progress.set_stream(None);
     }
@@ -281,28 +258,36 @@ impl Tail {
         Turn::More
     }
 
-    /// Reads the next chunk, and sends what is complete in it.
+    /// Reads the next chunk, and sends what is complete in it, or ends at a cut.
     fn read_chunk(&mut self, reading: &Reading, stream: &Arc<Stream>, end: End) -> Result<(), Turn> {
         let before = marker_len(self.position.offset);
-        let unread = usize::try_from(self.unread()).unwrap_or(usize::MAX);
+        let cut = self.next_cut();
+        let unread = usize::try_from(cut.unwrap_or(self.size) - self.position.offset).unwrap_or(usize::MAX);
         let len = unread.min(self.window - identity::MARKER_BYTES);
         let (buffer, filled) = self.fill(reading, before + len)?;
-        let whole = self.position.offset + (filled - before) as u64 >= self.size;
-        let end_here = if whole { end } else { End::Open };
-        let taken = self.frame(reading, &buffer.bytes[before..filled], end_here);
+        let chunk = &buffer.bytes[before..filled];
+        let reached = self.position.offset + chunk.len() as u64;
+        let at_cut = cut == Some(reached);
+        let taken = self.frame(reading, chunk, if at_cut { End::CloseLine } else { End::Open });
         if taken.consumed > 0 {
             self.window = CHUNK_BYTES;
             let marker = identity::marker(&buffer.bytes[..before + taken.consumed]);
             let offset = self.position.offset + taken.consumed as u64;
             return self.send(reading, stream, buffer, before, taken, Position { offset, marker });
         }
-        if whole {
+        let mut result = Ok(());
+        if at_cut {
+            // Nothing ends here: the file is another than it was.
+            self.cuts.retain(|&other| other != reached);
+        } else if reached < self.size {
+            self.widen(reading, chunk);
+        } else if end == End::Open {
             self.tried = Some((self.size, end));
         } else {
-            self.widen(reading, &buffer.bytes[before..filled]);
+            result = self.close_end(self.frame(reading, chunk, end).consumed as u64, end);
         }
         buffer.give_back();
-        Ok(())
+        result
     }
 
     /// Fills a buffer with the bytes from just before the position on, and makes sure that those are still the same.
@@ -350,8 +335,9 @@ impl Tail {
             taken.consumed = framer.frame_lines(chunk, place, end, &mut taken.events);
             return taken;
         }
-        // A window at its limit gets no larger: the lines that are there are the event.
-        let at_limit = self.window > CHUNK_BYTES && self.window >= framer.event_bytes_max();
+        // A window at its limit gets no larger: the lines that fill it are the event.
+        let full = chunk.len() + identity::MARKER_BYTES >= self.window;
+        let at_limit = full && self.window > CHUNK_BYTES && self.window >= framer.event_bytes_max();
         let end = if end == End::Open && at_limit { End::CloseEvent } else { end };
         taken.consumed = framer.frame(self.text, chunk, place, end, &mut taken.decoded, &mut taken.events);
         taken
