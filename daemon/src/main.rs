@@ -16,6 +16,7 @@ mod topology;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::Cli;
 use crate::exit::Exit;
@@ -25,6 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     use_small_pages();
+    use_all_descriptors();
     let cli = Cli::parse();
     match cli.execute() {
         Ok(exit) => exit.into(),
@@ -40,4 +42,10 @@ fn main() -> ExitCode {
 /// allocator is built not to ask for them; this is for kernels that give them unasked. Others ignore it.
 fn use_small_pages() {
     rustix::thread::disable_transparent_huge_pages(true).ok();
+}
+
+/// Raises the soft limit of open files, often 1,024, to the hard one. Where that is forbidden, idle files are closed.
+fn use_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }

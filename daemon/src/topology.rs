@@ -199,10 +199,10 @@ impl SourceStarter<'_> {
                         Ok(())
                     })?;
                 }
-                SourceKind::Stdin => {
+                &SourceKind::Stdin { max_line_bytes } => {
                     let (end_of_input, ends_the_run) = (self.stop.clone(), !self.once);
                     started.sources.spawn(&source.name, self.stop, move || {
-                        stdin::run(&context).context("cannot read standard input")?;
+                        stdin::run(&context, max_line_bytes).context("cannot read standard input")?;
                         if ends_the_run {
                             end_of_input.ask();
                         }

@@ -132,6 +132,12 @@ impl Figures {
         for (source, _, lag, _) in &figures {
             gauge(*lag).encode(family.encode_family(&[("source", *source)])?)?;
         }
+        let help = "Renamed or deleted files that are still open";
+        let mut family = encoder.encode_descriptor("files_held", help, None, MetricType::Gauge)?;
+        for (source, .., counters) in &figures {
+            gauge(counters.held.load(Ordering::Relaxed))
+                .encode(family.encode_family(&[("source", *source)])?)?;
+        }
         for (name, help, figure) in FILE_COUNTERS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for (source, .., counters) in &figures {

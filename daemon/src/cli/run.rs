@@ -162,7 +162,7 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
     for source in config.used_sources() {
         let what = match &source.kind {
             SourceKind::File(file) => file.paths.join(", "),
-            SourceKind::Stdin => "standard input".to_owned(),
+            SourceKind::Stdin { .. } => "standard input".to_owned(),
         };
         let formats = source.formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
         lines.push(("reads", format!("{}: {what} as {formats}", source.name)));

@@ -54,6 +54,15 @@ const MULTILINE: &[Key] = &[
     ),
 ];
 
+const MAX_LINE_BYTES: Key = Key::default(
+    "max_line_bytes",
+    Kind::Bytes(64),
+    "\"1MiB\"",
+    "Longest line; of a longer one the rest is cut off and the event marked.",
+);
+
+const STDIN: &[Key] = &[MAX_LINE_BYTES];
+
 const FILE: &[Key] = &[
     Key::required("paths", Kind::Globs, "Files to read; `*`, `?`, `[a-z]`, `{a,b}` and `**` are patterns."),
     Key::optional("exclude", Kind::Globs, "Files not to read, as patterns."),
@@ -69,12 +78,7 @@ const FILE: &[Key] = &[
         "\"auto\"",
         "Encoding of the files; \"auto\" is UTF-8, or UTF-16 where a file begins with its byte order mark.",
     ),
-    Key::default(
-        "max_line_bytes",
-        Kind::Bytes(64),
-        "\"1MiB\"",
-        "Longest line; of a longer one the rest is cut off and the event marked.",
-    ),
+    MAX_LINE_BYTES,
     Key::default(
         "partial_flush_after",
         Kind::Duration,
@@ -131,7 +135,7 @@ pub(crate) const KINDS: &[SectionKind] = &[
         header: "sources.NAME",
         component: Some("stdin"),
         summary: "Reads standard input; its end ends the run.",
-        keys: &[COMMON],
+        keys: &[COMMON, STDIN],
     },
 ];
 
@@ -162,7 +166,10 @@ pub(crate) enum SourceKind {
     /// Files.
     File(Box<FileConfig>),
     /// Standard input.
-    Stdin,
+    Stdin {
+        /// Bytes of a line that are kept.
+        max_line_bytes: usize,
+    },
 }
 
 /// The source of a section of type `component`; what is wrong goes to the decoder.
@@ -175,7 +182,7 @@ pub(crate) fn from_section(
 ) -> Option<Source> {
     let kind = match component {
         "file" => SourceKind::File(Box::new(file(section, decoder)?)),
-        _ => SourceKind::Stdin,
+        _ => SourceKind::Stdin { max_line_bytes: section.size("max_line_bytes")? },
     };
     let dataset = section.text("dataset");
     check_data_stream_part(dataset.as_deref(), section.place_of("dataset"), decoder)?;

@@ -20,16 +20,15 @@ use crate::event::{Batch, ConstantSet};
 use crate::memory::Held;
 use crate::stream::{Position, Stream};
 
-/// Bytes of a line that are kept.
-const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// How long to wait for input or memory before looking whether to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Reads standard input to its end, or until the stop is asked for or the pipeline ends.
+/// Reads standard input to its end, or until the stop is asked for or the pipeline ends. Of a line longer than
+/// `max_line_bytes` the rest is cut off and the event marked.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn run(context: &SourceContext) -> io::Result<()> {
+pub fn run(context: &SourceContext, max_line_bytes: usize) -> io::Result<()> {
     let input = io::stdin();
     let ready = || {
         let timeout =
@@ -42,15 +41,16 @@ pub fn run(context: &SourceContext) -> io::Result<()> {
     };
     // Unbuffered, so that nothing is left where `ready` cannot see it.
     let mut file = File::from(input.as_fd().try_clone_to_owned()?);
-    read_lines(context, &mut file, ready)
+    read_lines(context, max_line_bytes, &mut file, ready)
 }
 
 fn read_lines(
     context: &SourceContext,
+    max_line_bytes: usize,
     input: &mut impl Read,
     ready: impl Fn() -> io::Result<bool>,
 ) -> io::Result<()> {
-    let mut lines = Lines::new(context)?;
+    let mut lines = Lines::new(context, max_line_bytes)?;
     while !context.stop.is_asked() {
         if !ready()? {
             continue;
@@ -90,7 +90,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn new(context: &'a SourceContext) -> io::Result<Self> {
+    fn new(context: &'a SourceContext, max_line_bytes: usize) -> io::Result<Self> {
         let mut id = [0; 8];
         File::open("/dev/urandom")?.read_exact(&mut id)?;
         let start = Position::default();
@@ -98,7 +98,7 @@ impl<'a> Lines<'a> {
             Stream::new(u64::from_be_bytes(id), Arc::clone(&context.meta), ConstantSet::default(), start);
         let pool = BufferPool::new(4);
         let buffer = pool.take(CHUNK_BYTES);
-        let framer = Framer { max_line_bytes: LINE_BYTES_MAX, multiline: None };
+        let framer = Framer { max_line_bytes, multiline: None };
         Ok(Self { context, framer, pool, stream, buffer, filled: 0, offset: 0, cutting: false })
     }
 
@@ -109,7 +109,7 @@ impl<'a> Lines<'a> {
         let mut events = Vec::new();
         let filled = &self.buffer[..self.filled];
         let mut consumed = self.framer.frame_lines(filled, place, end, &mut events);
-        if consumed == 0 && self.filled > LINE_BYTES_MAX {
+        if consumed == 0 && self.filled > self.framer.max_line_bytes {
             consumed = self.framer.frame_lines(filled, place, End::CloseLine, &mut events).max(self.filled);
             self.cutting = true;
         }
@@ -155,6 +155,8 @@ mod tests {
     use crate::source::BatchSender;
     use crate::stop::Stop;
 
+    const LINE_BYTES_MAX: usize = 300_000;
+
     /// Gives so many bytes at a time.
     struct Drip<'a>(&'a [u8], usize);
 
@@ -186,7 +188,7 @@ mod tests {
             }
             lines
         });
-        read_lines(&context, &mut Drip(input, at_once), || Ok(true)).unwrap();
+        read_lines(&context, LINE_BYTES_MAX, &mut Drip(input, at_once), || Ok(true)).unwrap();
         drop(context);
         worker.join().unwrap()
     }

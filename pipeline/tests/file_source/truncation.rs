@@ -84,8 +84,9 @@ fn the_unread_rest_of_a_copied_and_cut_file_is_read_from_the_copy() {
     assert!(lab.once().is_empty());
 }
 
-/// Copies and cuts a file several times while it is written, as `logrotate` with `copytruncate` does.
-fn copy_and_cut_six_times(glob: &str) {
+/// Copies and cuts a file several times while it is written, as `logrotate` with `copytruncate` does; to a name of its
+/// own each time, or in place over the last copy.
+fn copy_and_cut_six_times(glob: &str, in_place: bool) {
     let lab = Lab::new(&[glob]);
     let run = lab.run(Acks::AtOnce);
     let mut expected = 0;
@@ -95,7 +96,7 @@ fn copy_and_cut_six_times(glob: &str) {
         run.expect_count(expected);
         lab.append("a.log", lines(&format!("round {round} that may be cut off unread"), 50));
         expected += 50;
-        lab.copy("a.log", &format!("a.log.{round}"));
+        lab.copy("a.log", &format!("a.log.{}", if in_place { 1 } else { round }));
         lab.truncate("a.log", 0);
         run.until("the cut is seen", |run| run.status.counters.truncated.load(Ordering::Relaxed) > round);
     }
@@ -106,12 +107,40 @@ fn copy_and_cut_six_times(glob: &str) {
 
 #[test]
 fn copies_and_cuts_of_the_live_path_lose_and_double_nothing() {
-    copy_and_cut_six_times("a.log");
+    copy_and_cut_six_times("a.log", false);
 }
 
 #[test]
 fn copies_and_cuts_under_a_glob_that_matches_the_copies_lose_and_double_nothing() {
-    copy_and_cut_six_times("a.log*");
+    copy_and_cut_six_times("a.log*", false);
+}
+
+#[test]
+fn copies_over_the_last_copy_lose_and_double_nothing() {
+    copy_and_cut_six_times("a.log", true);
+}
+
+#[test]
+fn copies_over_the_last_copy_under_a_glob_lose_and_double_nothing() {
+    copy_and_cut_six_times("a.log*", true);
+}
+
+#[test]
+fn a_copy_that_was_cut_while_stopped_and_begins_the_same_hides_nothing() {
+    let lab = Lab::new(&["a.log"]);
+    let mut ids = Vec::new();
+    for round in 0..3 {
+        lab.append("a.log", format!("header\n{}", lines(&format!("round {round}"), 50)));
+        ids.extend(lab.once().into_iter().map(|line| (line.stream, line.offset)));
+        lab.append("a.log", "unread\n");
+        lab.copy("a.log", "a.log.1");
+        lab.truncate("a.log", 0);
+        ids.extend(lab.once().into_iter().map(|line| (line.stream, line.offset)));
+    }
+    assert_eq!(ids.len(), 3 * 52);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 3 * 52);
 }
 
 #[test]

@@ -240,7 +240,11 @@ impl Reader {
         let Some(tail) = self.tails.get_mut(&number) else { return Visit::Close };
         tail.text = Text::of(self.config.encoding, &first_bytes);
         tail.head = self.naming.head(&first_bytes);
-        let generation = tail.generation.max(self.history.next_generation(tail.id));
+        let mut generation = tail.generation.max(self.history.next_generation(tail.id));
+        // A stream that went on in a copy has another file now, but keeps its id.
+        while self.history.get(self.naming.stream_id(tail.id, generation, line)).is_some() {
+            generation = generation.saturating_add(1);
+        }
         let record = Record {
             stream: self.naming.stream_id(tail.id, generation, line),
             source: self.naming.source.clone(),
@@ -304,10 +308,16 @@ impl Reader {
         }
     }
 
-    /// A file was cut short or written anew in place: what follows is another stream.
+    /// A file was cut short or written anew in place: what follows is another stream. When no path leads to the file, it
+    /// is another's copy that overwrote it, and whoever needs that finds it.
     pub(super) fn rewritten(&mut self, number: u64, now: Instant) {
         let Some(mut tail) = self.tails.remove(&number) else { return };
         let unread = tail.largest.saturating_sub(tail.position.offset);
+        if !tail.listed {
+            FileCounters::add(&self.reading.status.counters.lost_bytes_possible, unread);
+            self.tails.insert(number, tail);
+            return self.close(number);
+        }
         FileCounters::add(&self.reading.status.counters.truncated, 1);
         tracing::info!(path = %tail.location.display(), read = tail.position.offset, size = tail.size,
             "a file was cut short or written anew; reading it from its beginning");

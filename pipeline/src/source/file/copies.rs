@@ -35,6 +35,9 @@ impl Reader {
         }
         let Some(mut tail) = copies.into_iter().max_by_key(|tail| tail.modified) else { return false };
         if let Some(&other) = self.by_file.get(&tail.id) {
+            if self.tails.get_mut(&other).is_some_and(|other| is_overwritten(other, stream)) {
+                self.rewritten(other, now);
+            }
             let read_already = self.tails.get(&other).is_some_and(|other| other.stream.is_some());
             let waiting = self.tails.get(&other).is_some_and(|other| other.storing);
             if read_already || waiting {
@@ -96,6 +99,14 @@ impl Reader {
             })
         })
     }
+}
+
+/// Whether a file that is the copy of this stream was read as another, and that one is there no longer.
+fn is_overwritten(tail: &mut Tail, stream: u64) -> bool {
+    let as_another = tail.stream.as_ref().is_some_and(|other| other.id() != stream);
+    let place = tail.position;
+    // What cannot be read now is met again, and said, by its next turn.
+    as_another && tail.marker_at(place.offset).is_ok_and(|marker| marker != Some(place.marker))
 }
 
 /// The other files in the folder whose names begin as this one's, up to the first dot.

@@ -58,6 +58,8 @@ pub(super) struct Discovery {
     /// New files that are told of after the search beside their paths.
     held_back: Vec<Found>,
     started: bool,
+    /// Whether a path was not there at the start.
+    awaits_path: bool,
     /// In nanoseconds since 1970-01-01T00:00:00Z.
     started_at: i64,
 }
@@ -103,6 +105,7 @@ impl Discovery {
             lost,
             held_back: Vec::new(),
             started: false,
+            awaits_path: false,
             started_at: crate::time::now(),
         }
     }
@@ -116,10 +119,9 @@ impl Discovery {
     fn discover(&mut self, once: bool) -> Result<(), Over> {
         self.search()?;
         self.started = true;
-        if self.names.is_empty() {
-            tracing::warn!(
-                "no file matches the paths of a file source yet; it is read as soon as it appears"
-            );
+        // What is wrong with a path was said already.
+        if self.names.is_empty() && !self.awaits_path && self.failures.is_empty() {
+            tracing::info!("waiting for a file that matches the paths of a file source");
         }
         self.tell(Message::Searched)?;
         let mut changes = Vec::new();
@@ -235,7 +237,8 @@ impl Discovery {
                 } else if self.started {
                     self.failures.remove(&path);
                 } else {
-                    tracing::warn!(path = %path.display(), "a path of a file source does not exist yet; waiting for it");
+                    tracing::info!("waiting for {}: it does not exist yet", path.display());
+                    self.awaits_path = true;
                 }
                 self.unlist(&path)?;
                 self.touched.insert(path);

@@ -60,6 +60,8 @@ impl Reader {
         for number in changed {
             self.heat(number, now);
         }
+        let held = self.tails.values().filter(|tail| !tail.listed && tail.content.is_some()).count();
+        self.reading.status.counters.held.store(held as u64, Ordering::Relaxed);
         self.limit_open_files();
     }
 

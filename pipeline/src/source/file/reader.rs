@@ -23,18 +23,18 @@ use super::status::{FileCounters, FileState};
 use super::tail::{Reading, Tail};
 use super::turn::Turn;
 use crate::checkpoint::{Checkpoints, FileId, Record};
-use crate::source::SourceContext;
+use crate::source::{CHUNK_BYTES, SourceContext};
 use crate::stream::Stream;
 
 /// Bytes that one file is read for before it is the next one's turn.
 const QUANTUM: u64 = 1024 * 1024;
-/// Bytes that a look at a growing file should bring.
-const BYTES_PER_LOOK: u64 = 64 * 1024;
+/// Bytes that a look at a growing file should bring: a chunk, and some room so that it is not just more than one.
+const BYTES_PER_LOOK: u64 = CHUNK_BYTES as u64 / 16 * 15;
 /// The shortest and the longest time between two looks at a file that grows.
 const WAIT_MIN: Duration = Duration::from_millis(5);
 const WAIT_MAX: Duration = Duration::from_millis(250);
 /// How long the thread sleeps at most before it looks around.
-const SLEEP_MAX: Duration = Duration::from_millis(100);
+const SLEEP_MAX: Duration = WAIT_MAX;
 /// Messages taken before files are read again.
 const MESSAGES_AT_ONCE: usize = 1024;
 /// How long a renamed file is kept open after it last grew, for writers that have not noticed.

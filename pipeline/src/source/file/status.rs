@@ -62,6 +62,9 @@ pub struct FileStatus {
 pub struct FileCounters {
     /// Files open now.
     pub open: AtomicU64,
+    /// Renamed or deleted files that are still open, and keep their space on the disk; counted with every look at idle
+    /// files.
+    pub held: AtomicU64,
     /// Files that were renamed or deleted, read to their end and closed.
     pub rotated: AtomicU64,
     /// Files that were cut short or written anew in place.
