@@ -25,6 +25,9 @@ use crate::verdict::{Cause, Trouble, Verdict};
 /// How long answers are asked for in full after an error.
 const DETAIL_AFTER_ERROR: Duration = Duration::from_secs(60);
 
+/// What rustls says of every certificate that it does not trust; its errors come wrapped, so the text tells.
+const BAD_CERTIFICATE: &str = "invalid peer certificate";
+
 /// Sends `_bulk` requests.
 #[derive(Debug)]
 pub struct ElasticsearchClient {
@@ -154,6 +157,9 @@ fn trouble(node: &Node, error: &elasticsearch::Error) -> Trouble {
     }
     links.dedup();
     reason.push_str(&links.join(": "));
+    if reason.contains(BAD_CERTIFICATE) {
+        reason.push_str("; check `ca_file` and the host in `urls`");
+    }
     Trouble::new(cause, reason)
 }
 

@@ -53,7 +53,10 @@ pub(super) fn needs_detail(answer: &Answer<'_>, detail: Detail) -> bool {
 
 /// What the answer to a request with `items` items means.
 pub(super) fn judge(answer: &Answer<'_>, detail: Detail, items: usize) -> Verdict {
-    let whole = |cause| Verdict::Retry(Trouble { cause, reason: quoted(answer), after: answer.retry_after });
+    let whole = |cause| {
+        let reason = quoted(answer) + remedy(answer.status);
+        Verdict::Retry(Trouble { cause, reason, after: answer.retry_after })
+    };
     match answer.status {
         200..=299 if detail == Detail::Errors => {
             Verdict::Delivered { soft_failures: count_failure_store(answer.body) }
@@ -72,6 +75,15 @@ pub(super) fn judge(answer: &Answer<'_>, detail: Detail, items: usize) -> Verdic
 fn quoted(answer: &Answer<'_>) -> String {
     let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(QUOTE_MAX)]);
     format!("the store answered with status {}: {}", answer.status, body.trim())
+}
+
+/// What someone has to do before the store lets us in; nothing for other statuses.
+fn remedy(status: u16) -> &'static str {
+    match status {
+        401 => "; check `username` and `password`, `api_key` or `bearer_token` of the output, then restart",
+        403 => "; give the user of the output the privileges `auto_configure` and `create_doc` there",
+        _ => "",
+    }
 }
 
 /// Whether a whole answer says so.
@@ -156,8 +168,8 @@ impl Tally {
 
     fn retry(&mut self, item: u32, cause: Cause, answer: &ItemAnswer<'_>) {
         let (items, _) = self.mixed.retry.get_or_insert_with(|| {
-            let reason =
-                format!("the store answered for an event with status {}: {}", answer.status, answer.reason());
+            let (status, said, remedy) = (answer.status, answer.reason(), remedy(answer.status));
+            let reason = format!("the store answered for an event with status {status}: {said}{remedy}");
             (Vec::new(), Trouble::new(cause, reason))
         });
         items.push(item);

@@ -1,7 +1,5 @@
 //! Lanes with an inbox that the test empties.
 
-use std::thread;
-
 use logweir_parsers::format::Format;
 use tokio::sync::mpsc::{self, Receiver};
 
@@ -196,21 +194,26 @@ fn memory_is_counted_until_the_payload_is_settled() {
 }
 
 #[test]
-fn a_full_queue_makes_the_worker_wait() {
+fn a_full_queue_has_no_room_until_a_payload_is_settled() {
     let config = LaneConfig { batch_events: 1, queue_bytes: 1, ..LaneConfig::default() };
     let mut setup = setup(config, usize::MAX);
-    let (batch, mut lane) = (setup.source.batch(&["b1", "b2"]), setup.lane);
-    let worker = thread::spawn(move || {
-        lane.write(&batch, &all(&batch));
-        batch.ack.done();
-    });
-    let first = setup.inbox.blocking_recv().unwrap();
-    assert!(setup.inbox.try_recv().is_err());
-    assert!(!worker.is_finished());
-    first.done();
-    setup.inbox.blocking_recv().unwrap().done();
-    worker.join().unwrap();
-    assert_eq!(setup.source.acknowledged(), setup.source.end());
+    assert!(setup.lane.has_room(Duration::ZERO));
+    setup.write(&["b1", "b2"]);
+    assert!(!setup.lane.has_room(Duration::ZERO));
+    let payloads = setup.received();
+    assert_eq!(texts(&payloads), ["b1\n", "b2\n"]);
+    assert!(!setup.lane.has_room(Duration::ZERO));
+    payloads.into_iter().for_each(Payload::done);
+    assert!(setup.lane.has_room(Duration::ZERO));
+}
+
+#[test]
+fn an_open_payload_may_grow_while_others_wait_for_the_store() {
+    let mut setup = setup(LaneConfig { batch_events: 2, ..LaneConfig::default() }, usize::MAX);
+    setup.write(&["b1", "b2", "b3"]);
+    let while_one_waits = setup.lane.due();
+    setup.received().into_iter().for_each(Payload::done);
+    assert!(while_one_waits > setup.lane.due());
 }
 
 #[test]
