@@ -4,14 +4,18 @@
 //! up whenever it was looked at.
 
 mod copytruncate;
+mod dead_letter;
 mod dead_store;
 mod disk_full;
+mod failover;
 mod file_output;
 mod kill;
 mod once;
 mod real_stores;
 mod rename_rotation;
+mod secured;
 mod stopping;
+mod together;
 mod torture;
 mod two_outputs;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use logweir_outputs::dead_letter::{DeadLetter, DeadLetterConfig};
+use logweir_outputs::dead_letter::{DeadLetter, DeadLetterConfig, Record};
 
 use super::ConfigArguments;
 use crate::config::Config;
@@ -60,7 +60,8 @@ fn list(dead_letter: &DeadLetter) -> anyhow::Result<()> {
     let mut counts = BTreeMap::<(String, u16, String), u64>::new();
     for record in dead_letter.records().context("cannot read the dead letter")? {
         let record = record.context("cannot read the dead letter")?;
-        *counts.entry((record.output, record.status, first_line(&record.reason))).or_default() += 1;
+        let reason = first_line(&common_reason(&record));
+        *counts.entry((record.output, record.status, reason)).or_default() += 1;
     }
     let mut out = io::stdout().lock();
     if counts.is_empty() {
@@ -72,6 +73,11 @@ fn list(dead_letter: &DeadLetter) -> anyhow::Result<()> {
         writeln!(out, "{count:>9}  {output:<16} {status:>6}  {reason}")?;
     }
     Ok(())
+}
+
+/// The reason without the event's own id, which stores like to quote: with it every event would be a row of its own.
+fn common_reason(record: &Record) -> String {
+    if record.id.is_empty() { record.reason.clone() } else { record.reason.replace(&record.id, "…") }
 }
 
 /// A reason short enough for a table. It may quote a document, so it is made harmless for a terminal.

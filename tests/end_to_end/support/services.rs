@@ -8,7 +8,9 @@ mod elasticsearch;
 mod java;
 mod keeper;
 mod opensearch;
+pub(crate) mod secured;
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -17,17 +19,27 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{http, within};
+use super::http::{self, Answer};
+use super::within;
 use keeper::Keeper;
 
 /// A cold start took nine seconds on two idle cores.
 const START_PATIENCE: Duration = Duration::from_secs(120);
 
-/// What differs between the two servers.
+/// What differs between the servers.
 trait Launch: Send {
     /// Starts the server over the folder; a server that detaches itself gives no child.
     fn launch(&self, folder: &Path, address: SocketAddr) -> Launched;
     fn name(&self) -> &'static str;
+
+    fn scheme(&self) -> &'static str {
+        "http"
+    }
+
+    /// Asks the server something as a user who may do everything.
+    fn ask(&self, address: SocketAddr, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+        http::send(address, method, path, body)
+    }
 }
 
 /// A started server process.
@@ -47,6 +59,7 @@ pub(crate) struct Service {
 
 static ELASTICSEARCH: LazyLock<Mutex<Service>> = LazyLock::new(|| Mutex::new(elasticsearch::start()));
 static OPENSEARCH: LazyLock<Mutex<Service>> = LazyLock::new(|| Mutex::new(opensearch::start()));
+static SECURED: LazyLock<Mutex<Service>> = LazyLock::new(|| Mutex::new(secured::start()));
 /// Two Maven runs at once would write the same local repository.
 static MAVEN: Mutex<()> = Mutex::new(());
 
@@ -60,6 +73,11 @@ pub(crate) fn opensearch() -> MutexGuard<'static, Service> {
     OPENSEARCH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The Elasticsearch with security and TLS of this run; the caller has it alone until the guard drops.
+pub(crate) fn secured() -> MutexGuard<'static, Service> {
+    SECURED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Service {
     fn start(launch: Box<dyn Launch>, folder: PathBuf, address: SocketAddr) -> Self {
         let mut keeper = Keeper::over(&folder);
@@ -71,7 +89,12 @@ impl Service {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.launch.scheme(), self.address)
+    }
+
+    /// A path inside the server's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -99,21 +122,24 @@ impl Service {
 
     fn wait_until_ready(&self) {
         within(START_PATIENCE, format_args!("{} is ready", self.launch.name()), || {
-            let answer =
-                http::get(self.address, "/_cluster/health?wait_for_status=yellow&timeout=1s").ok()?;
+            let answer = self.ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s", "").ok()?;
             (answer.status == 200).then_some(())
         });
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+        self.launch.ask(self.address, method, path, body)
     }
 
     /// The documents of an index as `(id, source)`, refreshed first; at most 10,000 at once, so it pages by `_id`
     /// order of arrival through `search_after` on the sequence number.
     pub(crate) fn documents(&self, index: &str) -> Vec<serde_json::Value> {
-        http::send(self.address, "POST", &format!("/{index}/_refresh"), "").unwrap();
+        self.ask("POST", &format!("/{index}/_refresh"), "").unwrap();
         let mut documents = Vec::new();
         let mut after = String::new();
         loop {
             let query = format!(r#"{{"size":5000,"sort":[{{"_seq_no":"asc"}},{{"_index":"asc"}}]{after}}}"#);
-            let answer = http::send(self.address, "POST", &format!("/{index}/_search"), &query).unwrap();
+            let answer = self.ask("POST", &format!("/{index}/_search"), &query).unwrap();
             assert_eq!(answer.status, 200, "{}", answer.body);
             let mut json = answer.json();
             let serde_json::Value::Array(hits) = json["hits"]["hits"].take() else {

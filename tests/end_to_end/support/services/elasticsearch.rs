@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::super::free_port;
@@ -13,46 +13,57 @@ const VERSION: &str = "9.4.3";
 /// Elasticsearch refuses to run as root, so root's tests hand it to this system user.
 const USER: &str = "logweir-test";
 
-struct Elasticsearch {
+pub(super) struct Elasticsearch {
     as_root: bool,
 }
 
 /// Fetches, unpacks and starts it.
 pub(super) fn start() -> Service {
+    let folder = unpack();
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let settings = settings(address) + "xpack.security.enabled: false\n";
+    fs::write(folder.join("home/config/elasticsearch.yml"), settings).unwrap();
+    Service::start(Box::new(Elasticsearch::over(&folder)), folder, address)
+}
+
+/// Fetches it and gives a new folder whose `home` is a fresh installation.
+pub(super) fn unpack() -> PathBuf {
     let artifact = format!("org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip");
     let archive =
         java::fetch(&format!("elasticsearch-{VERSION}"), "unpack", None, &[format!("-Dartifact={artifact}")]);
     let folder = tempfile::Builder::new().prefix("logweir-elasticsearch-").tempdir().unwrap().keep();
-    run(
-        "cp",
-        &[
-            "-r".as_ref(),
-            archive.join(format!("elasticsearch-{VERSION}")).as_ref(),
-            folder.join("home").as_ref(),
-        ],
-    );
+    run(Command::new("cp")
+        .arg("-r")
+        .arg(archive.join(format!("elasticsearch-{VERSION}")))
+        .arg(folder.join("home")));
     for entry in fs::read_dir(folder.join("home/bin")).unwrap() {
         fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    fs::write(folder.join("home/config/elasticsearch.yml"), settings(address)).unwrap();
-    let as_root = rustix::process::geteuid().is_root();
-    if as_root {
-        if !Command::new("id").arg(USER).output().unwrap().status.success() {
-            run("useradd", &["--system".as_ref(), "--no-create-home".as_ref(), USER.as_ref()]);
-        }
-        run("chown", &["-R".as_ref(), USER.as_ref(), folder.as_ref()]);
-    }
-    Service::start(Box::new(Elasticsearch { as_root }), folder, address)
+    folder
 }
 
-fn settings(address: SocketAddr) -> String {
+/// The settings of every node, whether secured or not.
+pub(super) fn settings(address: SocketAddr) -> String {
     format!(
         "network.host: 127.0.0.1\nhttp.port: {}\ntransport.port: {}\ndiscovery.type: single-node\n\
-         xpack.security.enabled: false\ncluster.routing.allocation.disk.threshold_enabled: false\n",
+         cluster.routing.allocation.disk.threshold_enabled: false\n",
         address.port(),
         free_port()
     )
+}
+
+impl Elasticsearch {
+    /// Ready to launch over a folder whose config is complete: from here on it is the server's user's.
+    pub(super) fn over(folder: &Path) -> Self {
+        let as_root = rustix::process::geteuid().is_root();
+        if as_root {
+            if !Command::new("id").arg(USER).output().unwrap().status.success() {
+                run(Command::new("useradd").args(["--system", "--no-create-home", USER]));
+            }
+            run(Command::new("chown").args(["-R", USER]).arg(folder));
+        }
+        Self { as_root }
+    }
 }
 
 impl Launch for Elasticsearch {
@@ -85,7 +96,12 @@ impl Launch for Elasticsearch {
     }
 }
 
-fn run(program: &str, arguments: &[&std::ffi::OsStr]) {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+/// Runs a command to its end, which must be a good one.
+pub(super) fn run(command: &mut Command) {
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => panic!("the tests need {}: install it ({error})", command.get_program().display()),
+    };
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
