@@ -5,10 +5,10 @@
 //! against the output's queue, and a full queue says that it has no room; buffers are reused.
 //! Never: waits for an answer of a store.
 //!
-//! A lane begins with small payloads and doubles them while they fill up before their time, so an output with little
-//! to do costs little memory. Above [`COMFORTABLE`] they grow only while the store is the slower one, which then has
-//! less to do for each event; a store that keeps up gets payloads that are still in the processor's cache when they
-//! are sent. Compression happens here, on the worker's thread.
+//! A lane begins with small payloads, doubles them when one fills up before its time and halves them when none does,
+//! so an output with little to do costs little memory. Above [`COMFORTABLE`] they grow only while the store is the
+//! slower one, which then has less to do for each event; a store that keeps up gets payloads that are still in the
+//! processor's cache when they are sent. Compression happens here, on the worker's thread.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -96,6 +96,8 @@ pub struct OutputLane<E> {
     limit: usize,
     /// How long the worker waited for room since the last payload that filled up.
     waited: Duration,
+    /// Whether a payload has filled up since one last closed by its age.
+    filled_up: bool,
 }
 
 /// A payload in the making.
@@ -121,7 +123,16 @@ impl<E: Encode> OutputLane<E> {
         config.batch_bytes = config.batch_bytes.clamp(1, BATCH_BYTES_MAX);
         config.batch_events = config.batch_events.max(1);
         let limit = config.batch_bytes.min(BUFFER_MIN);
-        Self { encode, config, shared, open: None, spare: Vec::new(), limit, waited: Duration::ZERO }
+        Self {
+            encode,
+            config,
+            shared,
+            open: None,
+            spare: Vec::new(),
+            limit,
+            waited: Duration::ZERO,
+            filled_up: false,
+        }
     }
 
     fn write_event(&mut self, batch: &Batch, index: u32) {
@@ -187,7 +198,7 @@ impl<E: Encode> OutputLane<E> {
         self.send();
         let is_idle = self.shared.queue.in_use() < self.shared.queue.limit() / 4;
         self.limit = next_limit(self.limit, self.waited, is_idle).min(self.config.batch_bytes);
-        self.waited = Duration::ZERO;
+        (self.waited, self.filled_up) = (Duration::ZERO, true);
     }
 
     /// Hands the open payload to the driver.
@@ -272,9 +283,10 @@ impl<E: Encode> Lane for OutputLane<E> {
         Some(if others_wait { Instant::now() + self.config.flush_after } else { open.due })
     }
 
+    /// A small rest behind payloads that filled up is no sign of little to do.
     fn flush(&mut self) {
         let written = self.open.as_ref().map_or(0, |open| open.body.len());
-        if written < self.limit / 4 {
+        if !std::mem::take(&mut self.filled_up) && written < self.limit / 4 {
             self.limit = (self.limit / 2).max(BUFFER_MIN.min(self.config.batch_bytes));
         }
         self.send();

@@ -54,7 +54,7 @@ impl Arguments {
                 return Ok(Exit::DataDir);
             }
         };
-        let runtime = runtime()?;
+        let runtime = runtime(config.settings.workers)?;
         let exit = runtime.block_on(self.run(&runtime, &config, installation));
         // What is still at work after the drain deadline must not keep the process.
         runtime.shutdown_background();
@@ -124,10 +124,18 @@ enum Waited {
     Cut(&'static str),
 }
 
-/// Two threads serve what waits; what computes has threads of its own.
-fn runtime() -> anyhow::Result<Runtime> {
+/// How many workers a thread that sends can serve: sending costs a quarter of what a worker does, on loopback.
+const WORKERS_PER_SENDER: usize = 4;
+
+/// Few threads serve what waits, since each hand-over between two of them wakes a processor; what computes has
+/// threads of its own.
+fn runtime(workers: usize) -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).max_blocking_threads(8).thread_name("io").enable_all();
+    builder
+        .worker_threads(workers.div_ceil(WORKERS_PER_SENDER))
+        .max_blocking_threads(8)
+        .thread_name("io")
+        .enable_all();
     builder.build().context("cannot start the runtime")
 }
 

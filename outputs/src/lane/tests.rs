@@ -226,7 +226,7 @@ fn payloads_grow_while_they_fill_up_and_shrink_when_there_is_little() {
     let payloads = setup.received();
     let sizes = payloads.iter().map(|payload| payload.body().len() / 1024).collect::<Vec<_>>();
     assert_eq!(sizes, [256, 512, 992, 992, 992]);
-    for expected in [COMFORTABLE / 2, BUFFER_MIN, BUFFER_MIN] {
+    for expected in [COMFORTABLE, COMFORTABLE / 2, BUFFER_MIN, BUFFER_MIN] {
         setup.write(&["b"]);
         setup.lane.flush();
         assert_eq!(setup.lane.limit, expected);

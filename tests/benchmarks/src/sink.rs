@@ -1,7 +1,8 @@
 //! A `_bulk` server that swallows: what a benchmark sends into.
 //!
-//! Promises: every document is answered with 201 in one item, bodies are counted and forgotten, and the cost per
-//! document is a newline count and a slice of a ready answer. Never: parses a document, remembers one, or refuses.
+//! Promises: every document is answered with 201 in one item, and, where the client asked for errors only, with no
+//! item, as real stores do; bodies are counted and forgotten, and the cost per document is a newline count and a slice
+//! of a ready answer. Never: parses a document, remembers one, or refuses.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,6 +16,9 @@ const COUNTS_PATH: &str = "/_sink/counts";
 const ANSWER_START: &[u8] = br#"{"took":1,"errors":false,"items":["#;
 const ANSWER_ITEM: &[u8] = br#"{"create":{"status":201}},"#;
 const ANSWER_END: &[u8] = b"]}";
+/// `filter_path` takes everything away that it does not name, and the items with it.
+const ANSWER_WITHOUT_ITEMS: &[u8] = br#"{"errors":false}"#;
+const ERRORS_ONLY: &str = "filter_path=errors%2Citems.*.failure_store";
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -120,6 +124,9 @@ fn answer_bulk(
         let reason = br#"{"error":"the sink counts lines and takes no gzip: set compression to none"}"#;
         return connection.respond(head, "415 Unsupported Media Type", &[reason]);
     }
+    if head.query.contains(ERRORS_ONLY) {
+        return connection.respond(head, "200 OK", &[ANSWER_WITHOUT_ITEMS]);
+    }
     while items.len() < documents * ANSWER_ITEM.len() {
         items.extend_from_slice(ANSWER_ITEM);
     }
@@ -169,6 +176,9 @@ mod tests {
             r#"{"took":1,"errors":false,"items":[{"create":{"status":201}},{"create":{"status":201}}]}"#
         ));
 
+        let errors_only = plain.replacen("x=1", ERRORS_ONLY, 1);
+        assert!(exchange(address, errors_only.as_bytes()).ends_with("\r\n\r\n{\"errors\":false}"));
+
         let (first, second) = body.split_at(20);
         let chunked = format!(
             "POST /_bulk HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{first}\r\n{:x};q\r\n{second}\r\n0\r\n\r\n",
@@ -178,7 +188,7 @@ mod tests {
         assert!(exchange(address, chunked.as_bytes()).contains("\"status\":201"));
 
         let counts = exchange(address, b"GET /_sink/counts HTTP/1.1\r\nconnection: close\r\n\r\n");
-        assert!(counts.ends_with(r#"{"documents":4,"bytes":88,"requests":2}"#), "{counts}");
+        assert!(counts.ends_with(r#"{"documents":6,"bytes":132,"requests":3}"#), "{counts}");
         let root = exchange(address, b"HEAD / HTTP/1.1\r\nconnection: close\r\n\r\n");
         assert!(root.starts_with("HTTP/1.1 405"), "{root}");
     }

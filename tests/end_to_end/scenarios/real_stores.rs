@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
+use crate::support::http;
 use crate::support::ledger::{Ledger, Witness};
 use crate::support::scene::{Scene, file_to_store};
 use crate::support::services::{self, Service};
@@ -20,6 +21,17 @@ fn elasticsearch_killed_and_started_again_while_lines_flow() {
 #[test]
 fn opensearch_killed_and_started_again_while_lines_flow() {
     killed_while_lines_flow(services::opensearch());
+}
+
+/// What the sink of the benchmarks answers, too.
+#[test]
+fn an_answer_asked_for_errors_only_has_no_items_when_all_went_well() {
+    for service in [services::elasticsearch(), services::opensearch()] {
+        let path = "/logs-short.answer-default/_bulk?filter_path=errors%2Citems.*.failure_store";
+        let body = "{\"create\":{}}\n{\"@timestamp\":\"2026-11-23T12:00:00Z\"}\n".repeat(3);
+        let answer = http::send(service.address(), "POST", path, &body).unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"errors":false}"#));
+    }
 }
 
 fn killed_while_lines_flow(mut service: MutexGuard<'_, Service>) {
