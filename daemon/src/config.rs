@@ -1,12 +1,13 @@
 //! The config: TOML files in, a config that can run out.
 //!
-//! Owns: the two steps, raw ([`raw`]) and checked ([`checked`]), the tables of keys ([`schema`] and the files of each
-//! section) and how mistakes are told ([`error`]).
+//! Owns: the two steps, raw ([`raw`]) and checked ([`checked`]), the keys of each section as one struct ([`schema`] says
+//! how) and how mistakes are told ([`error`]).
 //! Promises: all mistakes at once, each with file, line, span, what was expected and the nearest right name; no
 //! secret is ever printed.
 //! Never: starts anything.
 
 pub(crate) mod checked;
+mod component;
 mod decode;
 pub(crate) mod error;
 mod expand;
@@ -17,11 +18,11 @@ mod raw;
 pub(crate) mod reference;
 mod schema;
 pub(crate) mod secret;
-mod section;
 pub(crate) mod settings;
 pub(crate) mod sources;
 mod transforms;
 pub(crate) mod units;
+mod value;
 
 use std::path::PathBuf;
 

@@ -57,27 +57,52 @@ fn open(config: &Config) -> anyhow::Result<Arc<DeadLetter>> {
 }
 
 fn list(dead_letter: &DeadLetter) -> anyhow::Result<()> {
-    let mut counts = BTreeMap::<(String, u16, String), u64>::new();
+    // By output, status and kind of reason: how many, and the reason of the first.
+    let mut rows = BTreeMap::<(String, u16, String), (u64, String)>::new();
     for record in dead_letter.records().context("cannot read the dead letter")? {
         let record = record.context("cannot read the dead letter")?;
-        let reason = first_line(&common_reason(&record));
-        *counts.entry((record.output, record.status, reason)).or_default() += 1;
+        let reason = common_reason(&record);
+        let row = rows.entry((record.output, record.status, kind(&reason)));
+        row.or_insert_with(|| (0, first_line(&reason))).0 += 1;
     }
     let mut out = io::stdout().lock();
-    if counts.is_empty() {
+    if rows.is_empty() {
         writeln!(out, "the dead letter is empty")?;
         return Ok(());
     }
     writeln!(out, "{:>9}  {:<16} {:>6}  reason", "events", "output", "status")?;
-    for ((output, status, reason), count) in counts {
+    for ((output, status, _), (count, reason)) in rows {
         writeln!(out, "{count:>9}  {output:<16} {status:>6}  {reason}")?;
     }
     Ok(())
 }
 
-/// The reason without the event's own id, which stores like to quote: with it every event would be a row of its own.
+/// The reason without the event's own id, which stores like to quote.
 fn common_reason(record: &Record) -> String {
     if record.id.is_empty() { record.reason.clone() } else { record.reason.replace(&record.id, "…") }
+}
+
+/// What reasons of one kind have in common: their first line without what they quote of an event, in single or double
+/// quotes, and without positions and other numbers. With those every event would be a row of its own.
+fn kind(reason: &str) -> String {
+    let mut kind = String::new();
+    let mut letters = reason.lines().next().unwrap_or_default().chars().peekable();
+    let mut before = ' ';
+    while let Some(letter) = letters.next() {
+        // The `'` of `the field's value` opens nothing.
+        if matches!(letter, '\'' | '"') && !before.is_alphanumeric() {
+            while let Some(quoted) = letters.next() {
+                if quoted == letter && letters.peek().is_none_or(|next| !next.is_alphanumeric()) {
+                    break;
+                }
+            }
+        }
+        if !letter.is_ascii_digit() {
+            kind.push(letter);
+        }
+        before = letter;
+    }
+    kind
 }
 
 /// A reason short enough for a table. It may quote a document, so it is made harmless for a terminal.
@@ -95,4 +120,24 @@ fn show(dead_letter: &DeadLetter) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_differ_in_what_they_quote_are_of_one_kind() {
+        let of = |field: &str, place: u32, value: &str| {
+            format!(
+                "[1:{place}] failed to parse field [{field}] of type [long]. Preview of field's value: '{value}'"
+            )
+        };
+        let expected = kind(&of("size", 15, "large"));
+        for value in ["", "it's", "12", "[x]", "\"", "many\nlines"] {
+            assert_eq!(kind(&of("size", 208, value)), expected, "{value}");
+        }
+        assert_ne!(kind(&of("time", 15, "large")), expected);
+        assert_eq!(kind("For input string: \"a\" (1)"), kind("For input string: \"b c\" (27)"));
+    }
 }

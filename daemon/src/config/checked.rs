@@ -4,23 +4,25 @@
 //! Promises: gathers everything that is wrong in all files; a config that comes out can be wired without a question.
 //! Never: starts anything.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use logweir_pipeline::Keys;
 use logweir_pipeline::transform::Transform;
 use toml::de::{DeTable, DeValue};
 
-use super::decode::Decoder;
+use super::component::{Component, Fed, describe_types, types};
+use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
 use super::graph::{self, Node, Role, Way};
-use super::nearest::nearest;
+use super::nearest::suggest;
 use super::outputs::{self, Output};
 use super::raw::{ConfigFile, Entry, Located, Raw, parse_files};
-use super::schema::SectionKind;
-use super::section::{At, Section};
+use super::schema::{SectionKind, Table};
 use super::settings::{ADMIN, Admin, DEAD_LETTER, DeadLetter, GLOBAL, Settings};
 use super::sources::{self, Source};
-use super::transforms;
+use super::transforms::{self, TRANSFORM};
+use super::value::At;
 
 /// Tables whose members are named components.
 const COMPONENTS: &[&str] = &["sources", "transforms", "outputs"];
@@ -83,10 +85,11 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn config(&mut self, raw: &Raw<'_>) -> Option<Config> {
-        let global = self.global(raw);
-        let admin = self.single(raw, &ADMIN);
-        let dead_letter = self.single(raw, &DEAD_LETTER);
-        let settings = Settings::from_section(&global);
+        let settings = self.global(raw);
+        let admin = self.single(raw, &ADMIN, Admin::decode);
+        let data_dir = settings.as_ref().map_or(Path::new(""), |settings| &settings.data_dir);
+        let dead_letter =
+            self.single(raw, &DEAD_LETTER, |found, decoder| DeadLetter::decode(found, data_dir, decoder));
         let keys = Keys::new(settings.as_ref().map_or(1024, |settings| settings.keys_max));
         let sources = self.sources(raw, &keys);
         let transforms = self.transforms(raw, &keys);
@@ -99,11 +102,10 @@ impl Checker<'_> {
         }
         outputs::check_shared_files(&outputs, &mut self.decoder);
         let ways = graph::ways(&self.nodes, &mut self.decoder.diagnostics);
-        let settings = settings?;
         Some(Config {
-            admin: Admin::from_section(&admin)?,
-            dead_letter: DeadLetter::from_section(&dead_letter, &settings.data_dir)?,
-            settings,
+            settings: settings?,
+            admin: admin?,
+            dead_letter: dead_letter?,
             keys,
             sources,
             transforms,
@@ -113,30 +115,28 @@ impl Checker<'_> {
     }
 
     /// The settings outside every table, and a word on tables that do not exist.
-    fn global(&mut self, raw: &Raw<'_>) -> Section {
+    fn global(&mut self, raw: &Raw<'_>) -> Option<Settings> {
         let is_single = |entry: &Entry<'_>| SINGLE.iter().any(|kind| kind.header == entry.key.value);
-        let mut settings = Vec::new();
+        let mut entries = Vec::new();
         for entry in raw.settings.iter().filter(|entry| !is_single(entry)) {
             if COMPONENTS.contains(&entry.key.value) {
                 self.not_a_table(entry);
             } else if let DeValue::Table(_) = entry.value.value {
                 self.unknown_section(entry);
             } else {
-                settings.push(*entry);
+                entries.push(*entry);
             }
         }
         let name = Located { value: "the config", place: Place::new(0, 0..0) };
-        self.decoder.keys(name, &GLOBAL.all_keys().collect::<Vec<_>>(), &settings)
+        let found = Found { name, entries };
+        self.decoder.refuse_unknown(&found, GLOBAL.all_keys());
+        Settings::decode(&found, &mut self.decoder)
     }
 
     fn unknown_section(&mut self, entry: &Entry<'_>) {
         let singles = SINGLE.iter().map(|kind| kind.header);
         let names = COMPONENTS.iter().copied().chain(singles);
-        let label = match nearest(entry.key.value, names.clone()) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => "no such section".to_owned(),
-        };
-        let known = names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let (label, known) = suggest(entry.key.value, names, "no such section");
         self.decoder.report(
             Diagnostic::error(format!("unknown section `{}`", entry.key.value))
                 .at(entry.key.place, label)
@@ -152,122 +152,120 @@ impl Checker<'_> {
     }
 
     /// A section that stands once; all defaults when it is absent.
-    fn single(&mut self, raw: &Raw<'_>, kind: &SectionKind) -> Section {
+    fn single<T>(
+        &mut self,
+        raw: &Raw<'_>,
+        kind: &SectionKind,
+        decode: impl FnOnce(&Found<'_>, &mut Decoder<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let header = format!("[{}]", kind.header);
+        let mut name = Located { value: header.as_str(), place: Place::new(0, 0..0) };
         let empty = DeTable::new();
-        let entry = raw.settings.iter().find(|entry| entry.key.value == kind.header);
-        let name = format!("[{}]", kind.header);
-        match entry.map(|entry| (entry, entry.value.value)) {
-            Some((entry, DeValue::Table(table))) => {
-                self.decoder.section(Located { value: &name, place: entry.key.place }, kind, table)
-            }
-            other => {
-                if let Some((entry, _)) = other {
-                    self.not_a_table(entry);
-                }
-                let nowhere = Located { value: name.as_str(), place: Place::new(0, 0..0) };
-                self.decoder.section(nowhere, kind, &empty)
-            }
+        let mut table = &empty;
+        if let Some(entry) = raw.settings.iter().find(|entry| entry.key.value == kind.header) {
+            name.place = entry.key.place;
+            table = self.table(entry).unwrap_or(&empty);
         }
+        let found = Found::new(name, table);
+        self.decoder.refuse_unknown(&found, kind.all_keys());
+        decode(&found, &mut self.decoder)
     }
 
     fn sources(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) -> Vec<Source> {
-        let mut found = Vec::new();
+        let mut sources = Vec::new();
         for entry in raw.components.get("sources").into_iter().flatten() {
-            self.node(Role::Source, entry, None);
-            if let Some((component, section)) = self.component(entry, sources::KINDS, "sources") {
-                found.extend(sources::from_section(
-                    entry.key.value,
-                    component,
-                    &section,
-                    keys,
-                    &mut self.decoder,
-                ));
+            self.node(Role::Source, entry, Vec::new());
+            let header = format!("[sources.{}]", entry.key.value);
+            if let Some((component, found)) = self.component(entry, &header, sources::KINDS) {
+                let name = entry.key.value;
+                sources.extend(sources::decode(name, component, &found, keys, &mut self.decoder));
             }
         }
-        found
+        sources
     }
 
     fn transforms(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) -> Vec<Arc<Transform>> {
-        let mut found = Vec::new();
+        let mut transforms = Vec::new();
         for entry in raw.components.get("transforms").into_iter().flatten() {
-            let DeValue::Table(table) = entry.value.value else {
-                self.not_a_table(entry);
-                continue;
-            };
+            let Some(table) = self.table(entry) else { continue };
             let name = format!("[transforms.{}]", entry.key.value);
-            let name = Located { value: name.as_str(), place: entry.key.place };
-            let section = self.decoder.section(name, &transforms::TRANSFORM, table);
-            self.node(Role::Transform, entry, Some(&section));
-            let transform = transforms::from_section(entry.key.value, &section, keys, &mut self.decoder);
-            found.extend(transform.map(Arc::new));
+            let found = Found::new(Located { value: &name, place: entry.key.place }, table);
+            self.decoder.refuse_unknown(&found, TRANSFORM.all_keys());
+            self.fed_node(Role::Transform, entry, &found);
+            let transform = transforms::decode(entry.key.value, &found, keys, &mut self.decoder);
+            transforms.extend(transform.map(Arc::new));
         }
-        found
+        transforms
     }
 
     fn outputs(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) -> Vec<Output> {
-        let mut found = Vec::new();
+        let mut outputs = Vec::new();
         for entry in raw.components.get("outputs").into_iter().flatten() {
-            let decoded = self.component(entry, outputs::KINDS, "outputs");
-            self.node(Role::Output, entry, decoded.as_ref().map(|(_, section)| section));
-            if let Some((component, section)) = decoded {
-                found.extend(outputs::from_section(
-                    entry.key.value,
-                    component,
-                    &section,
-                    keys,
-                    &mut self.decoder,
-                ));
-            }
+            let header = format!("[outputs.{}]", entry.key.value);
+            let Some((component, found)) = self.component(entry, &header, outputs::KINDS) else {
+                self.node(Role::Output, entry, Vec::new());
+                continue;
+            };
+            self.fed_node(Role::Output, entry, &found);
+            let name = entry.key.value;
+            outputs.extend(outputs::decode(name, component, &found, keys, &mut self.decoder));
         }
-        found
+        outputs
     }
 
-    fn node(&mut self, role: Role, entry: &Entry<'_>, section: Option<&Section>) {
+    fn node(&mut self, role: Role, entry: &Entry<'_>, inputs: Vec<At<String>>) {
         let name = At { value: entry.key.value.to_owned(), place: entry.key.place };
-        let inputs = section.and_then(|section| section.texts("inputs")).unwrap_or_default();
         self.nodes.push(Node { role, name, inputs });
     }
 
-    /// Decodes a section by the kind that its `type` names.
-    fn component(
-        &mut self,
-        entry: &Entry<'_>,
-        kinds: &'static [SectionKind],
-        parent: &str,
-    ) -> Option<(&'static str, Section)> {
-        let DeValue::Table(table) = entry.value.value else {
-            self.not_a_table(entry);
-            return None;
-        };
-        let header = format!("[{parent}.{}]", entry.key.value);
-        let name = Located { value: header.as_str(), place: entry.key.place };
-        let names = kinds.iter().filter_map(|kind| kind.component);
-        let wanted = table.get("type");
-        let Some(DeValue::String(component)) = wanted.map(toml::Spanned::get_ref) else {
-            let place = wanted.map_or(name.place, |wanted| Place::new(name.place.file, wanted.span()));
-            let known = names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-            self.decoder.report(
-                Diagnostic::error(format!("{header} has no type"))
-                    .at(place, format!("expected `type = …` here, one of {known}")),
-            );
-            return None;
-        };
-        match kinds.iter().find(|kind| kind.component == Some(component.as_ref())) {
-            Some(kind) => Some((kind.component?, self.decoder.section(name, kind, table))),
-            None => {
-                let place = wanted.map_or(name.place, |wanted| Place::new(name.place.file, wanted.span()));
-                let label = match nearest(component, names.clone()) {
-                    Some(near) => format!("did you mean \"{near}\"?"),
-                    None => "no such type".to_owned(),
-                };
-                let known = names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-                self.decoder.report(
-                    Diagnostic::error(format!("unknown type \"{component}\" of {header}"))
-                        .at(place, label)
-                        .help(format!("the types are {known}")),
-                );
+    /// Notes a component with its inputs, which are decoded even when its other keys are wrong.
+    fn fed_node(&mut self, role: Role, entry: &Entry<'_>, found: &Found<'_>) {
+        let fed = Fed::decode(found, &mut self.decoder);
+        let inputs = fed.map(|fed| fed.inputs).unwrap_or_default();
+        self.node(role, entry, inputs.into_iter().map(|input| input.0).collect());
+    }
+
+    /// The table of a section.
+    fn table<'e>(&mut self, entry: &Entry<'e>) -> Option<&'e DeTable<'e>> {
+        match entry.value.value {
+            DeValue::Table(table) => Some(table),
+            _ => {
+                self.not_a_table(entry);
                 None
             }
         }
+    }
+
+    /// Finds the kind that a section's `type` names.
+    fn component<'e, T>(
+        &mut self,
+        entry: &Entry<'e>,
+        header: &'e str,
+        kinds: &'static [Component<T>],
+    ) -> Option<(&'static Component<T>, Found<'e>)> {
+        let table = self.table(entry)?;
+        let name = Located { value: header, place: entry.key.place };
+        let wanted = table.get("type");
+        let place = wanted.map_or(name.place, |wanted| Place::new(name.place.file, wanted.span()));
+        let Some(DeValue::String(wanted)) = wanted.map(toml::Spanned::get_ref) else {
+            let expected = describe_types(kinds).expected;
+            self.decoder.report(
+                Diagnostic::error(format!("{header} has no type"))
+                    .at(place, format!("expected `type = …` here, {expected}")),
+            );
+            return None;
+        };
+        let Some(kind) = kinds.iter().find(|kind| kind.section.component == Some(wanted.as_ref())) else {
+            let (label, known) = suggest(wanted, types(kinds), "no such type");
+            self.decoder.report(
+                Diagnostic::error(format!("unknown type `{wanted}` of {header}"))
+                    .at(place, label)
+                    .help(format!("the types are {known}")),
+            );
+            return None;
+        };
+        let found = Found::new(name, table);
+        self.decoder.refuse_unknown(&found, kind.section.all_keys());
+        Some((kind, found))
     }
 }

@@ -5,8 +5,8 @@
 //! Never: moves an event.
 
 use super::error::{Diagnostic, Place, Severity};
-use super::nearest::nearest;
-use super::section::At;
+use super::nearest::suggest;
+use super::value::At;
 
 /// What a component does with events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,15 +84,12 @@ fn check_inputs(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
             None => {
                 let readable = nodes.iter().filter(|node| node.role != Role::Output);
                 let names = readable.map(|node| node.name.value.as_str());
-                let label = match nearest(&input.value, names.clone()) {
-                    Some(name) => format!("did you mean `{name}`?"),
-                    None => "expected the name of a source or transform".to_owned(),
-                };
-                let known = names.map(|name| format!("`{name}`")).collect::<Vec<_>>();
+                let (label, known) =
+                    suggest(&input.value, names, "expected the name of a source or transform");
                 let mut diagnostic =
                     Diagnostic::error(format!("nothing is called `{}`", input.value)).at(input.place, label);
                 if !known.is_empty() {
-                    diagnostic = diagnostic.help(format!("there are {}", known.join(", ")));
+                    diagnostic = diagnostic.help(format!("there are {known}"));
                 }
                 diagnostics.push(diagnostic);
             }

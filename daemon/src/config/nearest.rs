@@ -1,6 +1,6 @@
 //! The nearest right name for a wrong one.
 //!
-//! Owns: [`nearest`], by edit distance.
+//! Owns: [`nearest`], by edit distance, and [`suggest`], the same in words.
 //! Promises: proposes only a name that is near enough to be what was meant.
 //! Never: changes what the config says.
 
@@ -9,6 +9,20 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
     let distances = names.into_iter().map(|name| (distance(&wrong.to_lowercase(), name), name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
     (distance <= wrong.chars().count().max(name.chars().count()).div_ceil(3)).then_some(name)
+}
+
+/// For a name that is not among the known ones: what to say at its place (`otherwise` when nothing is near), and the
+/// list of the known ones.
+pub(crate) fn suggest<'a>(
+    wrong: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+    otherwise: &str,
+) -> (String, String) {
+    let label = match nearest(wrong, names.clone()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => otherwise.to_owned(),
+    };
+    (label, names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
 }
 
 /// Letters to insert, remove, replace or swap with their neighbour to get from one name to the other.

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use logweir_parsers::FORMATS;
 
-use super::schema::{Absent, Key, Kind, SectionKind, sections};
+use super::schema::{Absent, Key, SectionKind, sections};
 
 /// The whole reference, or that of one section (`outputs.file`, `admin`, `formats`), as Markdown. `None` when there
 /// is no such section.
@@ -50,11 +50,10 @@ fn append_key(key: &Key, indent: &str, text: &mut String) {
         Absent::None => "optional".to_owned(),
         Absent::Default(default) => format!("default `{default}`"),
     };
-    append(text, format_args!("{indent}- `{}` ({}; {absent}): {}\n", key.name, key.kind.name(), key.summary));
-    if let Kind::Table(keys) | Kind::Steps(keys) = key.kind {
-        for key in keys {
-            append_key(key, &format!("{indent}  "), text);
-        }
+    let kind = (key.describe)().name;
+    append(text, format_args!("{indent}- `{}` ({kind}; {absent}): {}\n", key.name, key.summary));
+    for key in key.keys {
+        append_key(key, &format!("{indent}  "), text);
     }
 }
 

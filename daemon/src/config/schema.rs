@@ -1,139 +1,15 @@
 //! What a config may say: every section and key, as data.
 //!
-//! Owns: [`Key`], [`Kind`] and [`SectionKind`], and the registry [`sections`] of all of them.
-//! Promises: decoding, its error messages and `logweir config-reference` all read these tables, so what the
-//! reference says is what is checked; a default is TOML text that goes through the same decoder as a user's value.
-//! Never: holds a value.
+//! Owns: [`Key`], [`SectionKind`], the registry [`sections`] of all of them, and [`table!`](table), by which a
+//! key is written once: its name, type, default and meaning are a field of a Rust struct.
+//! Promises: decoding, its error messages and `logweir config-reference` all read these fields; a key that nothing
+//! reads is a field that nothing reads, which the compiler tells; a default is TOML that goes through the same decoder
+//! as a user's value.
+//! Never: holds a value of a config.
 
+use super::decode::{Decoder, Found};
+use super::value::{Description, Value};
 use super::{outputs, settings, sources, transforms};
-
-/// What a key's value must be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
-    /// Any text.
-    Text,
-    /// A text that nothing prints; `file:PATH` takes it from a file.
-    Secret,
-    /// A path; a relative one starts at the config file's folder.
-    Path,
-    /// A path to a file that must be there.
-    ExistingFile,
-    /// A whole number from the first to the second, both included.
-    Integer(i64, i64),
-    /// A size in bytes, at least this.
-    Bytes(u64),
-    /// A length of time.
-    Duration,
-    /// True or false.
-    Bool,
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// One text or a list of them.
-    Texts,
-    /// One path pattern or a list of them; a relative one starts at the config file's folder.
-    Globs,
-    /// One URL or a list of them.
-    Urls,
-    /// One name of a format or a list of them.
-    Formats,
-    /// Names of components whose events this one takes.
-    Inputs,
-    /// A table of field names and constant values.
-    Fields,
-    /// A table of field names and their new names.
-    Renames,
-    /// A regular expression.
-    Pattern,
-    /// A distance from UTC.
-    UtcOffset,
-    /// An address and port to listen on, or `off`.
-    Listen,
-    /// A table with these keys.
-    Table(&'static [Key]),
-    /// A list of tables, each with exactly one of these keys.
-    Steps(&'static [Key]),
-}
-
-impl Kind {
-    /// What is expected, as a noun phrase.
-    pub(crate) fn expected(self) -> String {
-        let text = match self {
-            Self::Text => "a text, such as \"shop\"",
-            Self::Secret => "a text, \"${VARIABLE}\" or \"file:/run/secrets/name\"",
-            Self::Path => "a path, such as \"/var/lib/logweir\"",
-            Self::ExistingFile => "the path of a file",
-            Self::Integer(least, most) => return format!("a whole number from {least} to {most}"),
-            Self::Bytes(_) => "a size with its unit, such as \"5MB\" or \"64MiB\"",
-            Self::Duration => "a duration with its unit, such as \"200ms\" or \"5s\"",
-            Self::Bool => "true or false",
-            Self::Choice(words) => return format!("one of {}", quoted(words)),
-            Self::Texts => "a text or a list of texts",
-            Self::Globs => "a path, a pattern such as \"/var/log/*.log\", or a list of them",
-            Self::Urls => "a URL or a list of URLs, such as \"http://127.0.0.1:9200\"",
-            Self::Formats => "the name of a format or a list of them",
-            Self::Inputs => "a list of names of sources and transforms",
-            Self::Fields => "a table of fields, such as { \"service.name\" = \"shop\" }",
-            Self::Renames => "a table of names, such as { \"old.name\" = \"new.name\" }",
-            Self::Pattern => "a regular expression",
-            Self::UtcOffset => "a distance from UTC, such as \"+02:00\"",
-            Self::Listen => "an address and port, such as \"127.0.0.1:9598\", or \"off\"",
-            Self::Table(_) => "a table",
-            Self::Steps(_) => "a list of steps, such as [{ remove = [\"tags\"] }]",
-        };
-        text.to_owned()
-    }
-
-    /// Whether a value of this kind is written as one text.
-    pub(crate) fn is_text(self) -> bool {
-        matches!(
-            self,
-            Self::Text
-                | Self::Secret
-                | Self::Path
-                | Self::ExistingFile
-                | Self::Bytes(_)
-                | Self::Duration
-                | Self::Choice(_)
-                | Self::Pattern
-                | Self::UtcOffset
-                | Self::Listen
-        )
-    }
-
-    /// The kind's short name for the reference, with its unit or range.
-    pub(crate) fn name(self) -> String {
-        let text = match self {
-            Self::Text => "text",
-            Self::Secret => "secret",
-            Self::Path | Self::ExistingFile => "path",
-            Self::Integer(least, most) => return format!("integer {least}..={most}"),
-            Self::Bytes(least) if least > 1 => {
-                return format!("size in bytes, at least {}", super::units::bytes_text(least));
-            }
-            Self::Bytes(_) => "size in bytes",
-            Self::Duration => "duration",
-            Self::Bool => "bool",
-            Self::Choice(words) => return quoted(words),
-            Self::Texts => "text or list",
-            Self::Globs => "pattern or list",
-            Self::Urls => "URL or list",
-            Self::Formats => "format or list",
-            Self::Inputs => "list of names",
-            Self::Fields => "table of fields",
-            Self::Renames => "table of names",
-            Self::Pattern => "regular expression",
-            Self::UtcOffset => "offset from UTC",
-            Self::Listen => "address",
-            Self::Table(_) => "table",
-            Self::Steps(_) => "list of steps",
-        };
-        text.to_owned()
-    }
-}
-
-fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-}
 
 /// What holds when a key is absent.
 #[derive(Clone, Copy, Debug)]
@@ -151,40 +27,93 @@ pub(crate) enum Absent {
 pub(crate) struct Key {
     /// Its name.
     pub(crate) name: &'static str,
-    /// What its value must be.
-    pub(crate) kind: Kind,
-    /// What holds when it is absent.
-    pub(crate) absent: Absent,
     /// What it does, in a sentence.
     pub(crate) summary: &'static str,
+    /// What holds when it is absent.
+    pub(crate) absent: Absent,
+    /// What its value must be.
+    pub(crate) describe: fn() -> Description,
+    /// The keys of its value, where that is a table or a list of tables.
+    pub(crate) keys: &'static [Key],
+    /// Whether nothing may print its value.
+    pub(crate) secret: bool,
 }
 
 impl Key {
-    /// Whether an empty list is as good as none.
-    pub(crate) fn must_not_be_empty(&self) -> bool {
-        matches!(self.absent, Absent::Error)
-    }
-
-    /// A key that must be there.
-    pub(crate) const fn required(name: &'static str, kind: Kind, summary: &'static str) -> Self {
-        Self { name, kind, absent: Absent::Error, summary }
-    }
-
-    /// A key that may be absent.
-    pub(crate) const fn optional(name: &'static str, kind: Kind, summary: &'static str) -> Self {
-        Self { name, kind, absent: Absent::None, summary }
-    }
-
-    /// A key with a default, written in TOML.
-    pub(crate) const fn default(
+    /// A key whose value is a `T`; `default` holds at most one TOML value.
+    pub(crate) const fn of<T: Value>(
         name: &'static str,
-        kind: Kind,
-        default: &'static str,
         summary: &'static str,
+        default: &[&'static str],
     ) -> Self {
-        Self { name, kind, absent: Absent::Default(default), summary }
+        let absent = match default {
+            [default, ..] => Absent::Default(default),
+            [] if T::OPTIONAL => Absent::None,
+            [] => Absent::Error,
+        };
+        // A key that is a word of Rust is written `r#continue` as a field.
+        let name = match name.as_bytes() {
+            [b'r', b'#', ..] => name.split_at(2).1,
+            _ => name,
+        };
+        Self {
+            name,
+            summary: summary.trim_ascii(),
+            absent,
+            describe: T::describe,
+            keys: T::KEYS,
+            secret: T::SECRET,
+        }
+    }
+
+    /// The key `type`, which tells one kind of source or output from another.
+    pub(crate) const fn component_type(summary: &'static str, describe: fn() -> Description) -> Self {
+        Self { name: "type", summary, absent: Absent::Error, describe, keys: &[], secret: false }
     }
 }
+
+/// A table of the config as a struct, one field a key; see [`table!`](table).
+pub(crate) trait Table: Sized {
+    /// Its keys, in the order of its fields.
+    const KEYS: &'static [Key];
+
+    /// Decodes each key, so that everything wrong is told, and gives the struct when nothing is.
+    fn decode(found: &Found<'_>, decoder: &mut Decoder<'_>) -> Option<Self>;
+}
+
+/// Declares a table of the config: `name: Type = DEFAULT` with the summary as its doc comment. The default is written as
+/// in TOML; without one the key is required, unless its type is an `Option`.
+macro_rules! table {
+    (
+        $(#[doc = $doc:literal])+
+        $visibility:vis struct $table:ident {
+            $($(#[doc = $summary:literal])+ $key:ident: $type:ty $(= $default:literal)?,)+
+        }
+    ) => {
+        $(#[doc = $doc])+
+        $visibility struct $table {
+            $($(#[doc = $summary])+ $visibility $key: $type,)+
+        }
+
+        impl $crate::config::schema::Table for $table {
+            const KEYS: &'static [$crate::config::schema::Key] = &[$(
+                $crate::config::schema::Key::of::<$type>(
+                    stringify!($key), concat!($($summary),+), &[$(stringify!($default))?],
+                )
+            ),+];
+
+            fn decode(
+                found: &$crate::config::decode::Found<'_>,
+                decoder: &mut $crate::config::decode::Decoder<'_>,
+            ) -> Option<Self> {
+                let mut keys = Self::KEYS.iter();
+                $(let $key = decoder.value::<$type>(found, keys.next()?);)+
+                Some(Self { $($key: $key?),+ })
+            }
+        }
+    };
+}
+pub(crate) use table;
 
 /// A kind of section.
 #[derive(Clone, Copy, Debug)]
@@ -195,14 +124,16 @@ pub(crate) struct SectionKind {
     pub(crate) component: Option<&'static str>,
     /// What it is, in a sentence.
     pub(crate) summary: &'static str,
-    /// Its keys: those it shares with its neighbours, then its own.
+    /// The keys that it shares with its neighbours.
+    pub(crate) shared: &'static [&'static [Key]],
+    /// Its own keys.
     pub(crate) keys: &'static [&'static [Key]],
 }
 
 impl SectionKind {
     /// All its keys.
-    pub(crate) fn all_keys(&self) -> impl Iterator<Item = &'static Key> {
-        self.keys.iter().copied().flatten()
+    pub(crate) fn all_keys(&self) -> impl Iterator<Item = &'static Key> + Clone {
+        self.shared.iter().chain(self.keys).copied().flatten()
     }
 
     /// The name under which the reference tells of it: `outputs.file`.
@@ -217,16 +148,16 @@ impl SectionKind {
 
 /// All kinds of sections, in the order in which data flows through them.
 pub(crate) fn sections() -> impl Iterator<Item = &'static SectionKind> {
-    let settings = [&settings::GLOBAL, &settings::ADMIN];
-    let components = sources::KINDS.iter().chain([&transforms::TRANSFORM]).chain(outputs::KINDS);
-    settings.into_iter().chain(components).chain([&settings::DEAD_LETTER])
+    let sources = sources::KINDS.iter().map(|kind| &kind.section);
+    let outputs = outputs::KINDS.iter().map(|kind| &kind.section);
+    let components = sources.chain([&transforms::TRANSFORM]).chain(outputs);
+    [&settings::GLOBAL, &settings::ADMIN].into_iter().chain(components).chain([&settings::DEAD_LETTER])
 }
 
 /// The names of all keys that hold secrets.
 pub(crate) fn secret_keys() -> Vec<&'static str> {
-    let keys = sections().flat_map(SectionKind::all_keys);
-    let mut names =
-        keys.filter(|key| matches!(key.kind, Kind::Secret)).map(|key| key.name).collect::<Vec<_>>();
+    let secrets = sections().flat_map(SectionKind::all_keys).filter(|key| key.secret);
+    let mut names = secrets.map(|key| key.name).collect::<Vec<_>>();
     names.sort_unstable();
     names.dedup();
     names
@@ -236,20 +167,26 @@ pub(crate) fn secret_keys() -> Vec<&'static str> {
 mod tests {
     use super::*;
 
+    /// The keys with those of their tables.
+    fn with_inner(keys: impl Iterator<Item = &'static Key>) -> Vec<&'static Key> {
+        keys.flat_map(|key| [key].into_iter().chain(with_inner(key.keys.iter()))).collect()
+    }
+
     #[test]
     fn keys_are_distinct_and_documented() {
         for section in sections() {
-            let mut names = Vec::new();
-            for key in section.all_keys() {
-                assert!(!names.contains(&key.name), "{} has `{}` twice", section.reference(), key.name);
-                assert!(
-                    key.summary.len() > 10,
-                    "`{}` of {} is not documented",
-                    key.name,
-                    section.reference()
-                );
-                assert!(key.summary.ends_with('.'), "the summary of `{}` is not a sentence", key.name);
-                names.push(key.name);
+            let mut names = section.all_keys().map(|key| key.name).collect::<Vec<_>>();
+            names.sort_unstable();
+            for pair in names.windows(2) {
+                assert_ne!(pair[0], pair[1], "twice in {}", section.reference());
+            }
+            for key in with_inner(section.all_keys()) {
+                let (name, summary) = (key.name, key.summary);
+                assert!(summary.len() > 10, "`{name}` of {} is not documented", section.reference());
+                assert!(summary.ends_with('.'), "the summary of `{name}` is not a sentence: {summary}");
+                if let Absent::Default(default) = key.absent {
+                    assert!(toml::de::DeValue::parse(default).is_ok(), "the default of `{name}` is not TOML");
+                }
             }
         }
     }

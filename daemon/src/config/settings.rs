@@ -8,79 +8,73 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::schema::{Key, Kind, SectionKind};
-use super::section::Section;
+use super::decode::{Decoder, Found};
+use super::schema::{SectionKind, Table, table};
+use super::value::{At, Bytes, Integer, Listen};
 
 /// The keys before every section.
 pub(crate) const GLOBAL: SectionKind = SectionKind {
     header: "",
     component: None,
     summary: "Settings of the process. They stand before every section.",
-    keys: &[&[
-        Key::default(
-            "data_dir",
-            Kind::Path,
-            "\"/var/lib/logweir\"",
-            "Folder for positions and dead letters; one daemon at a time uses it.",
-        ),
-        Key::default(
-            "memory",
-            Kind::Bytes(4 * 1024 * 1024),
-            "\"64MiB\"",
-            "Limit of the memory for events on their way; when it is full, sources wait.",
-        ),
-        Key::optional(
-            "workers",
-            Kind::Integer(1, 256),
-            "Threads that parse and encode. Absent: one a processor core.",
-        ),
-        Key::default(
-            "keys_max",
-            Kind::Integer(16, 65_000),
-            "4096",
-            "Most field names that are learnt from the lines themselves (JSON, logfmt); further ones are written but cannot be named in a transform.",
-        ),
-        Key::default(
-            "shutdown_deadline",
-            Kind::Duration,
-            "\"10s\"",
-            "Time that outputs have to take what was read when the process is asked to end; what remains is read again by the next start.",
-        ),
-    ]],
+    shared: &[],
+    keys: &[GlobalKeys::KEYS],
 };
+
+table! {
+    /// The keys before every section.
+    struct GlobalKeys {
+        /// Folder for positions and dead letters; one daemon at a time uses it.
+        data_dir: PathBuf = "/var/lib/logweir",
+        /// Limit of the memory for events on their way; when it is full, sources wait.
+        memory: Bytes<usize, 4_194_304> = "64MiB",
+        /// Threads that parse and encode. Absent: one a processor core.
+        workers: Option<Integer<usize, 1, 256>>,
+        /// Most field names that are learnt from the lines themselves (JSON, logfmt); further ones are written but cannot
+        /// be named in a transform.
+        keys_max: Integer<usize, 16, 65_000> = 4096,
+        /// Time that outputs have to take what was read when the process is asked to end; what remains is read again by
+        /// the next start.
+        shutdown_deadline: Duration = "10s",
+    }
+}
 
 /// `[admin]`.
 pub(crate) const ADMIN: SectionKind = SectionKind {
     header: "admin",
     component: None,
     summary: "The HTTP interface for health, metrics and the ledger. It asks for no password.",
-    keys: &[&[Key::default(
-        "listen",
-        Kind::Listen,
-        "\"127.0.0.1:9598\"",
-        "Address of the interface, or \"off\". When the default is taken the process goes on without it; when an address written here is taken it does not start.",
-    )]],
+    shared: &[],
+    keys: &[AdminKeys::KEYS],
 };
+
+table! {
+    /// The keys of `[admin]`.
+    struct AdminKeys {
+        /// Address of the interface, or "off". When the default is taken the process goes on without it; when an address
+        /// written here is taken it does not start.
+        listen: At<Listen> = "127.0.0.1:9598",
+    }
+}
 
 /// `[dead_letter]`.
 pub(crate) const DEAD_LETTER: SectionKind = SectionKind {
     header: "dead_letter",
     component: None,
     summary: "Where events are kept that an output refused for good, with the reason.",
-    keys: &[&[
-        Key::optional(
-            "path",
-            Kind::Path,
-            "Folder of the dead letters. Absent: `dead-letter` under `data_dir`.",
-        ),
-        Key::default(
-            "bytes_max",
-            Kind::Bytes(1024 * 1024),
-            "\"1GiB\"",
-            "Most bytes kept; when they are used up, outputs wait with what they cannot deliver.",
-        ),
-    ]],
+    shared: &[],
+    keys: &[DeadLetterKeys::KEYS],
 };
+
+table! {
+    /// The keys of `[dead_letter]`.
+    struct DeadLetterKeys {
+        /// Folder of the dead letters. Absent: `dead-letter` under `data_dir`.
+        path: Option<PathBuf>,
+        /// Most bytes kept; when they are used up, outputs wait with what they cannot deliver.
+        bytes_max: Bytes<u64, 1_048_576> = "1GiB",
+    }
+}
 
 /// Settings of the process.
 #[derive(Debug)]
@@ -98,15 +92,16 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// From the checked keys.
-    pub(crate) fn from_section(section: &Section) -> Option<Self> {
+    /// From the keys before every section.
+    pub(crate) fn decode(found: &Found<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let keys = GlobalKeys::decode(found, decoder)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Some(Self {
-            data_dir: section.path("data_dir")?,
-            memory: section.size("memory")?,
-            workers: section.number("workers").unwrap_or_else(cores),
-            keys_max: section.number("keys_max")?,
-            shutdown_deadline: section.duration("shutdown_deadline")?,
+            data_dir: keys.data_dir,
+            memory: keys.memory.0,
+            workers: keys.workers.map_or_else(cores, |workers| workers.0),
+            keys_max: keys.keys_max.0,
+            shutdown_deadline: keys.shutdown_deadline,
         })
     }
 }
@@ -121,10 +116,11 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// From the checked keys.
-    pub(crate) fn from_section(section: &Section) -> Option<Self> {
-        let listen = section.text("listen")?;
-        Some(Self { listen: listen.parse().ok(), required: section.is_set("listen") })
+    /// From `[admin]`.
+    pub(crate) fn decode(found: &Found<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let listen = AdminKeys::decode(found, decoder)?.listen;
+        // A default stands where the section's name does.
+        Some(Self { listen: listen.value.0, required: listen.place != found.name.place })
     }
 }
 
@@ -138,9 +134,10 @@ pub(crate) struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// From the checked keys.
-    pub(crate) fn from_section(section: &Section, data_dir: &Path) -> Option<Self> {
-        let path = section.path("path").unwrap_or_else(|| data_dir.join("dead-letter"));
-        Some(Self { path, bytes_max: section.bytes("bytes_max")? })
+    /// From `[dead_letter]`.
+    pub(crate) fn decode(found: &Found<'_>, data_dir: &Path, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let keys = DeadLetterKeys::decode(found, decoder)?;
+        let path = keys.path.unwrap_or_else(|| data_dir.join("dead-letter"));
+        Some(Self { path, bytes_max: keys.bytes_max.0 })
     }
 }

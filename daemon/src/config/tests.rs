@@ -66,18 +66,39 @@ fn a_missing_config_is_told_with_its_path() {
 }
 
 #[test]
-fn every_default_is_a_value_of_its_kind() {
-    let files = [raw::ConfigFile { path: PathBuf::from("test.toml"), text: String::new() }];
+fn every_default_is_a_value_of_its_type() {
+    let name = raw::Located { value: "test", place: error::Place::new(0, 0..0) };
+    let found = decode::Found { name, entries: Vec::new() };
+    let mut decoder = decode::Decoder::new(&[], &environment);
+    let keys = logweir_pipeline::Keys::new(1024);
+    for kind in sources::KINDS {
+        sources::decode("test", kind, &found, &keys, &mut decoder);
+    }
+    for kind in outputs::KINDS {
+        outputs::decode("test", kind, &found, &keys, &mut decoder);
+    }
+    assert!(settings::Settings::decode(&found, &mut decoder).is_some());
+    assert!(settings::Admin::decode(&found, &mut decoder).is_some());
+    assert!(settings::DeadLetter::decode(&found, Path::new("data"), &mut decoder).is_some());
+    for diagnostic in decoder.diagnostics {
+        let said = format!("{diagnostic:?}");
+        assert!(said.contains("has no `"), "only a required key may be missed: {said}");
+    }
+}
+
+#[test]
+fn every_key_that_is_listed_is_also_read() {
     for kind in schema::sections() {
-        let mut decoder = decode::Decoder::new(&files, &environment);
-        let place = error::Place::new(0, 0..0);
-        let name = raw::Located { value: "test", place };
-        let keys = kind.all_keys().filter(|key| matches!(key.absent, schema::Absent::Default(_)));
-        let keys = keys.collect::<Vec<_>>();
-        let section = decoder.keys(name, &keys, &[]);
-        assert!(decoder.diagnostics.is_empty(), "{}: {:?}", kind.reference(), decoder.diagnostics);
-        for key in keys {
-            assert!(section.has(key.name), "`{}` of {} has no default", key.name, kind.reference());
+        let header = kind.header.replace("NAME", "test");
+        let header = if header.is_empty() { header } else { format!("[{header}]\n") };
+        let component = kind.component.map(|component| format!("type = \"{component}\"\n"));
+        for key in kind.all_keys().filter(|key| key.name != "type") {
+            // No key takes a date.
+            let text = format!("{header}{}{} = 2026-11-23\n", component.as_deref().unwrap_or(""), key.name);
+            let files = vec![raw::ConfigFile { path: PathBuf::from("test.toml"), text }];
+            let (_, diagnostics) = checked::check(&files, &environment);
+            let said = Report { files, diagnostics }.render(false);
+            assert!(said.contains(&format!("error: wrong value for `{}` in", key.name)), "{said}");
         }
     }
 }

@@ -11,91 +11,97 @@ use logweir_pipeline::Keys;
 use logweir_pipeline::event::ConstantValue;
 use logweir_pipeline::transform::{Step, Transform};
 
-use super::decode::Decoder;
+use super::component::Fed;
+use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
-use super::schema::{Key, Kind, SectionKind};
-use super::section::{At, Section};
-
-const STEPS: &[Key] = &[
-    Key::optional("drop", Kind::Fields, "Drops the events whose fields have all of these values."),
-    Key::optional("set", Kind::Fields, "Gives fields these values."),
-    Key::optional("rename", Kind::Renames, "Renames fields."),
-    Key::optional("remove", Kind::Texts, "Removes fields."),
-];
+use super::schema::{SectionKind, Table, table};
+use super::value::At;
+use super::value::tables::{Fields, Renames, Steps};
 
 /// The one kind of transform.
 pub(crate) const TRANSFORM: SectionKind = SectionKind {
     header: "transforms.NAME",
     component: None,
     summary: "Changes or drops events between sources and outputs.",
-    keys: &[&[
-        Key::required("inputs", Kind::Inputs, "Names of the sources and transforms whose events it takes."),
-        Key::required("steps", Kind::Steps(STEPS), "What is done to each event, in order."),
-    ]],
+    shared: &[Fed::KEYS],
+    keys: &[TransformKeys::KEYS],
 };
 
+table! {
+    /// The keys of a transform, besides its inputs.
+    struct TransformKeys {
+        /// What is done to each event, in order.
+        steps: Steps<StepKeys>,
+    }
+}
+
+table! {
+    /// The keys of a step; each step has one of them.
+    struct StepKeys {
+        /// Drops the events whose fields have all of these values.
+        drop: Option<At<Fields>>,
+        /// Gives fields these values.
+        set: Option<At<Fields>>,
+        /// Renames fields.
+        rename: Option<At<Renames>>,
+        /// Removes fields.
+        remove: Option<At<Vec<At<String>>>>,
+    }
+}
+
 /// The transform of a section; what is wrong goes to the decoder.
-pub(crate) fn from_section(
+pub(crate) fn decode(
     name: &str,
-    section: &Section,
+    found: &Found<'_>,
     keys: &Arc<Keys>,
     decoder: &mut Decoder<'_>,
 ) -> Option<Transform> {
-    let mut steps = Vec::new();
-    for step in section.steps("steps")? {
-        let kind = step.only_key()?;
-        steps.push(match kind {
-            "drop" => Step::Drop(constants(&step, kind, keys, decoder)?),
-            "set" => Step::Set(constants(&step, kind, keys, decoder)?),
-            "rename" => Step::Rename(renames(&step, kind, keys, decoder)?),
-            _ => Step::Remove(removed(&step, kind, keys, decoder)?),
-        });
-    }
+    let steps = TransformKeys::decode(found, decoder)?.steps.0;
+    let steps = steps.into_iter().map(|step| checked_step(step, keys, decoder)).collect::<Option<_>>()?;
     Some(Transform { name: name.into(), steps })
 }
 
+fn checked_step(step: StepKeys, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Step> {
+    match step {
+        StepKeys { drop: Some(fields), .. } => constants(fields, keys, decoder).map(Step::Drop),
+        StepKeys { set: Some(fields), .. } => constants(fields, keys, decoder).map(Step::Set),
+        StepKeys { rename: Some(At { value, place }), .. } => {
+            let rename = |decoder: &mut Decoder<'_>, (from, to): (String, String), place| {
+                Some((intern(&from, place, keys, decoder)?, intern(&to, place, keys, decoder)?))
+            };
+            each(value.0, place, decoder, rename).map(Step::Rename)
+        }
+        StepKeys { remove: Some(At { value, place }), .. } => {
+            let remove = |decoder: &mut Decoder<'_>, name: String, place| intern(&name, place, keys, decoder);
+            each(value, place, decoder, remove).map(Step::Remove)
+        }
+        StepKeys { drop: None, set: None, rename: None, remove: None } => None,
+    }
+}
+
 fn constants(
-    step: &Section,
-    kind: &str,
+    At { value, place }: At<Fields>,
     keys: &Arc<Keys>,
     decoder: &mut Decoder<'_>,
 ) -> Option<Vec<(KeyId, ConstantValue)>> {
-    let mut constants = Vec::new();
-    for At { value: (name, value), place } in step.fields(kind)? {
-        constants.push((intern(&name, place, keys, decoder)?, value));
-    }
-    not_empty(constants, step.place_of(kind), decoder)
+    each(value.0, place, decoder, |decoder, (name, value), place| {
+        Some((intern(&name, place, keys, decoder)?, value))
+    })
 }
 
-fn renames(
-    step: &Section,
-    kind: &str,
-    keys: &Arc<Keys>,
+/// Turns each field of a step into what the step needs. A step without fields would drop every event or do nothing;
+/// neither can be meant.
+fn each<T, U>(
+    fields: Vec<At<T>>,
+    place: Place,
     decoder: &mut Decoder<'_>,
-) -> Option<Vec<(KeyId, KeyId)>> {
-    let mut renames = Vec::new();
-    for At { value: (from, to), place } in step.fields(kind)? {
-        let ConstantValue::Text(to) = to else { return None };
-        renames.push((intern(&from, place, keys, decoder)?, intern(&to, place, keys, decoder)?));
-    }
-    not_empty(renames, step.place_of(kind), decoder)
-}
-
-fn removed(step: &Section, kind: &str, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Vec<KeyId>> {
-    let mut removed = Vec::new();
-    for At { value, place } in step.texts(kind)? {
-        removed.push(intern(&value, place, keys, decoder)?);
-    }
-    not_empty(removed, step.place_of(kind), decoder)
-}
-
-/// A step without fields would drop every event or do nothing; neither can be meant.
-fn not_empty<T>(fields: Vec<T>, place: Place, decoder: &mut Decoder<'_>) -> Option<Vec<T>> {
+    mut turn: impl FnMut(&mut Decoder<'_>, T, Place) -> Option<U>,
+) -> Option<Vec<U>> {
     if fields.is_empty() {
         decoder.report(Diagnostic::error("a step without fields").at(place, "expected at least one field"));
         return None;
     }
-    Some(fields)
+    fields.into_iter().map(|At { value, place }| turn(decoder, value, place)).collect()
 }
 
 /// The number of a field name.

@@ -1,4 +1,8 @@
-//! The output on real files: crashes at every step, rotation, and what others do to its files.
+//! The output on real files: crashes at every step, and what others do to its files.
+
+mod journal;
+mod rotation;
+mod template;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -8,15 +12,13 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use logweir_parsers::format::Format;
 use logweir_parsers::key;
+use logweir_pipeline::Memory;
 use logweir_pipeline::buffers::BufferPool;
 use logweir_pipeline::worker::Lane;
-use logweir_pipeline::{Keys, Memory};
-use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{self, Receiver};
 
-use super::journal::{Journal, Record};
 use super::*;
 use crate::client::Client;
 use crate::lane::{LaneConfig, LaneShared, OutputLane};
@@ -231,52 +233,6 @@ fn a_failed_attempt_leaves_nothing_and_can_be_repeated() {
 }
 
 #[test]
-fn a_large_file_is_renamed_and_compressed() {
-    for gzip_rotated in [false, true] {
-        let mut rig = Rig::new("out/app.log", |config| {
-            config.rotate_bytes = Some(10);
-            config.gzip_rotated = gzip_rotated;
-        });
-        let mut run = rig.start();
-        for lines in [["line 1", "line 2"], ["line 3", "line 4"], ["line 5", "line 6"]] {
-            run.write(&mut rig.source, &lines);
-        }
-        run.write(&mut rig.source, &["line 7"]);
-        drop(run);
-        let files = files_below(&rig.folder.path().join("out"));
-        assert_eq!(files.len(), 4, "{files:?}");
-        let compressed = files.iter().filter(|file| file.extension().is_some_and(|e| e == "gz")).count();
-        assert_eq!(compressed, if gzip_rotated { 3 } else { 0 });
-        let expected = ["line 1", "line 2", "line 3", "line 4", "line 5", "line 6", "line 7"];
-        assert_eq!(rig.lines("out"), once(&expected));
-        assert_eq!(rig.read("out/app.log"), "line 7\n");
-    }
-}
-
-#[test]
-fn a_crash_after_a_rotation_loses_and_doubles_nothing() {
-    let mut rig = Rig::new("out/app.log", |config| config.rotate_bytes = Some(4));
-    rig.start().write_and_crash(&mut rig.source, &["aa", "bb"]);
-    rig.restart_source();
-    let mut run = rig.start();
-    run.write(&mut rig.source, &["aa", "bb"]);
-    run.write(&mut rig.source, &["c"]);
-    drop(run);
-    rig.start().write(&mut rig.source, &["d"]);
-    assert_eq!(rig.lines("out"), once(&["aa", "bb", "c", "d"]));
-}
-
-#[test]
-fn an_old_file_is_renamed() {
-    let mut rig = Rig::new("out/app.log", |config| config.rotate_after = Some(std::time::Duration::ZERO));
-    let mut run = rig.start();
-    run.write(&mut rig.source, &["a"]);
-    run.write(&mut rig.source, &["b"]);
-    assert_eq!(files_below(&rig.folder.path().join("out")).len(), 2);
-    assert_eq!(rig.lines("out"), once(&["a", "b"]));
-}
-
-#[test]
 fn a_file_that_others_rename_remove_or_empty_begins_anew() {
     let mut rig = Rig::new("out/app.log", |_| {});
     let path = rig.folder.path().join("out/app.log");
@@ -319,97 +275,4 @@ fn many_files_are_written_with_few_open() {
         rig.read("out/s3.log").lines().take(5).collect::<Vec<_>>(),
         ["0 3", "0 13", "0 23", "0 33", "1 3"]
     );
-}
-
-#[test]
-fn a_journal_that_has_grown_is_replaced_by_what_it_says() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("j.journal");
-    let mut journal = Journal::open(&path).unwrap();
-    for round in 0..30_u64 {
-        let streams = (0..10_000).map(|stream| (stream, round * 10, round * 10 + 9)).collect();
-        journal.add(&Record { files: vec![("f".to_owned(), round)], streams }).unwrap();
-    }
-    assert!(std::fs::metadata(&path).unwrap().len() < 2_000_000);
-    let journal = Journal::open(&path).unwrap();
-    assert_eq!(journal.files().get("f"), Some(&29));
-    for stream in [0, 5000, 9999] {
-        assert_eq!(journal.written().range(stream), Some((0, 299)));
-    }
-    assert_eq!(journal.written().range(10_000), None);
-}
-
-#[test]
-fn a_journal_forgets_the_oldest_streams() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("j.journal");
-    let mut journal = Journal::open(&path).unwrap();
-    for round in 0..10_u64 {
-        let streams = (round * 20_000..(round + 1) * 20_000).map(|stream| (stream, 0, 1)).collect();
-        journal.add(&Record { files: Vec::new(), streams }).unwrap();
-    }
-    let written = Journal::open(&path).unwrap().written();
-    assert_eq!(written.range(199_999), Some((0, 1)));
-    assert_eq!(written.range(0), None);
-}
-
-#[test]
-fn templates_that_cannot_work_are_refused() {
-    let keys = Keys::new(10);
-    for (path, expected) in [
-        ("", "empty"),
-        ("a/{b", "byte 2"),
-        ("a}", "byte 1"),
-        ("{}", "no name"),
-        ("{service.name|%Y}", "only {@timestamp|…}"),
-        ("{@timestamp|%Y-%J}", "time format"),
-        ("/out/{service.name}/../x", "behind a field"),
-        ("a\0b", "control"),
-    ] {
-        let error = PathTemplate::new(path, &keys).unwrap_err().to_string();
-        assert!(error.contains(expected), "{path:?}: {error}");
-    }
-}
-
-fn rendered(template: &str, service: Option<&[u8]>) -> String {
-    let mut source = Source::new(Format::Raw, 1);
-    let mut template = PathTemplate::new(template, &source.keys).unwrap();
-    let mut batch = source.batch(&["line"]);
-    if let Some(service) = service {
-        let value = batch.make_text(service);
-        batch.set(0, key::SERVICE_NAME, value);
-    }
-    let mut path = String::new();
-    template.render(&batch, 0, &mut path);
-    path
-}
-
-#[test]
-fn values_come_into_paths() {
-    for (template, service, expected) in [
-        ("/o/{service.name}.log", Some(&b"shop"[..]), "/o/shop.log"),
-        ("/o/{service.name}.log", None, "/o/unknown.log"),
-        ("/o/{service.name}.log", Some(b""), "/o/unknown.log"),
-        ("/o/{service.name}.log", Some(b".."), "/o/_..log"),
-        ("/o/{service.name}", Some(b"../../etc/passwd"), "/o/_._.._etc_passwd"),
-        ("/o/{service.name}", Some(b"a\0b\nc"), "/o/a_b_c"),
-        ("/o/{event.dataset}/{{x}}", None, "/o/generic/{x}"),
-        ("/o/{@timestamp|%Y/%m/%d}.log", None, "/o/2026_01_01.log"),
-        ("/o/{@timestamp|%Y-%m-%d}/{@timestamp|%H}", None, "/o/2026-01-01/00"),
-    ] {
-        assert_eq!(rendered(template, service), expected);
-    }
-}
-
-proptest! {
-    #[test]
-    fn a_path_never_leaves_its_folder(service: Vec<u8>, twice: bool) {
-        let template = if twice { "/base/{service.name}{service.name}" } else { "/base/x/{service.name}" };
-        let path = rendered(template, Some(&service));
-        prop_assert!(path.starts_with("/base/"));
-        prop_assert!(!path.contains('\0'));
-        let components = path.split('/').skip(1).collect::<Vec<_>>();
-        prop_assert_eq!(components.len(), if twice { 2 } else { 3 });
-        prop_assert!(components.iter().all(|part| !part.is_empty() && *part != "." && *part != ".." && part.len() <= 200));
-    }
 }

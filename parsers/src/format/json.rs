@@ -41,79 +41,131 @@ pub(super) fn parse<S: Sink>(line: &[u8], context: &Context, sink: &mut S) -> Re
 
 #[inline]
 fn document<'a, E: Explain<'a>, S: Sink>(line: &'a [u8], fields: &mut Fields<'_, S>) -> Parsed<'a, (), E> {
-    let (rest, ()) = members(blank(line), |name, value, member| {
-        top_level(name, value, member, fields);
-    })?;
+    let (rest, ()) = members(blank(line), |member| top_level(member, fields))?;
     let (rest, _) = context("the end of the line", eof).parse(blank(rest))?;
     Ok((rest, ()))
 }
 
-/// Calls `found` with the name, the value and the whole text of every member of an object.
+/// A member of an object before its value is read.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    name: Value<'a>,
+    /// The line from the name on.
+    line: &'a [u8],
+    /// The line from the value on.
+    value: &'a [u8],
+}
+
+impl<'a> Member<'a> {
+    /// The whole text of the member, which ends before `rest`.
+    #[inline]
+    fn text(&self, rest: &[u8]) -> &'a [u8] {
+        &self.line[..self.line.len() - rest.len()]
+    }
+
+    #[inline]
+    fn is_object(&self) -> bool {
+        self.value.first() == Some(&b'{')
+    }
+}
+
+/// Walks over an object; `take` reads the value of each member.
 #[inline]
 fn members<'a, E: Explain<'a>>(
     input: &'a [u8],
-    mut found: impl FnMut(Value<'a>, Value<'a>, &'a [u8]),
+    mut take: impl FnMut(Member<'a>) -> Parsed<'a, (), E>,
 ) -> Parsed<'a, (), E> {
     let (rest, ()) = context("a JSON object", byte(b'{')).parse(input)?;
-    let mut rest = blank(rest);
-    if let [b'}', rest @ ..] = rest {
+    let mut line = blank(rest);
+    if let [b'}', rest @ ..] = line {
         return Ok((rest, ()));
     }
     loop {
-        let (after_name, name) = scan::name(rest)?;
-        let (after, value) = value(after_name)?;
-        found(name, value, &rest[..rest.len() - after.len()]);
-        match blank(after) {
-            [b',', after @ ..] => rest = blank(after),
-            [b'}', after @ ..] => return Ok((after, ())),
-            after => return expected(after, "a comma or `}`"),
+        let (value, name) = scan::name(line)?;
+        let (rest, ()) = take(Member { name, line, value })?;
+        match blank(rest) {
+            [b',', rest @ ..] => line = blank(rest),
+            [b'}', rest @ ..] => return Ok((rest, ())),
+            rest => return expected(rest, "a comma or `}`"),
         }
     }
 }
 
 #[inline]
-fn top_level<S: Sink>(name: Value<'_>, value: Value<'_>, member: &[u8], fields: &mut Fields<'_, S>) {
-    if name.kind == Kind::Text {
-        return named(name.bytes, value, member, fields);
+fn top_level<'a, E: Explain<'a>, S: Sink>(
+    member: Member<'a>,
+    fields: &mut Fields<'_, S>,
+) -> Parsed<'a, (), E> {
+    if member.name.kind == Kind::Text {
+        return named(member.name.bytes, member, fields);
     }
     let mut unescaped = Name::EMPTY;
-    match join(&mut unescaped, name) {
-        Some(()) => named(unescaped.as_bytes(), value, member, fields),
+    match join(&mut unescaped, member.name) {
+        Some(()) => named(unescaped.as_bytes(), member, fields),
         // Longer than any name that means something.
-        None => fields.member(member),
+        None => whole(member, fields),
     }
 }
 
 #[inline]
-fn named<S: Sink>(name: &[u8], value: Value<'_>, member: &[u8], fields: &mut Fields<'_, S>) {
-    match role(name) {
-        Role::Object(_) if value.kind == Kind::Object => {
-            let mut path = Name::EMPTY;
-            match path.join(name) {
-                Some(()) => flatten(&mut path, value.bytes, 1, fields),
-                None => fields.member(member),
-            }
-        }
-        role => fields.put(name, role, value, Some(member)),
+fn named<'a, E: Explain<'a>, S: Sink>(
+    name: &[u8],
+    member: Member<'a>,
+    fields: &mut Fields<'_, S>,
+) -> Parsed<'a, (), E> {
+    let role = role(name);
+    if matches!(role, Role::Object(_)) && member.is_object() {
+        let mut path = Name::EMPTY;
+        return match path.join(name) {
+            Some(()) => flatten(&mut path, member.value, 1, fields),
+            None => whole(member, fields),
+        };
     }
+    let (rest, value) = value(member.value)?;
+    fields.put(name, role, value, Some(member.text(rest)));
+    Ok((rest, ()))
 }
 
-/// Puts the members of an object under dotted names. The object has been scanned before, so it has no errors.
-fn flatten<S: Sink>(path: &mut Name, object: &[u8], depth: u32, fields: &mut Fields<'_, S>) {
+/// Puts a member as it stands in the line.
+fn whole<'a, E: Explain<'a>, S: Sink>(member: Member<'a>, fields: &mut Fields<'_, S>) -> Parsed<'a, (), E> {
+    let (rest, _) = value(member.value)?;
+    fields.member(member.text(rest));
+    Ok((rest, ()))
+}
+
+/// Puts the members of an object under dotted names.
+fn flatten<'a, E: Explain<'a>, S: Sink>(
+    path: &mut Name,
+    object: &'a [u8],
+    depth: u32,
+    fields: &mut Fields<'_, S>,
+) -> Parsed<'a, (), E> {
     let prefix = path.len();
-    let walked = members::<()>(object, |name, value, member| {
-        match (join(path, name), value.kind) {
-            // A name too long for any mapping loses its prefix, not its value.
-            (None, _) => fields.member(member),
-            (Some(()), Kind::Null) => {}
-            (Some(()), Kind::Object) if depth < FLATTEN_DEPTH_MAX => {
-                flatten(path, value.bytes, depth + 1, fields);
-            }
-            (Some(()), _) => fields.put(path.as_bytes(), Role::Own, value, None),
-        }
+    members(object, |member| {
+        // A name too long for any mapping loses its prefix, not its value.
+        let taken = if join(path, member.name).is_none() {
+            whole(member, fields)
+        } else if member.is_object() && depth < FLATTEN_DEPTH_MAX {
+            flatten(path, member.value, depth + 1, fields)
+        } else {
+            dotted(path, member, fields)
+        };
         path.truncate(prefix);
-    });
-    debug_assert!(walked.is_ok(), "the object was scanned before");
+        taken
+    })
+}
+
+#[inline]
+fn dotted<'a, E: Explain<'a>, S: Sink>(
+    path: &Name,
+    member: Member<'a>,
+    fields: &mut Fields<'_, S>,
+) -> Parsed<'a, (), E> {
+    let (rest, value) = value(member.value)?;
+    if value.kind != Kind::Null {
+        fields.put(path.as_bytes(), Role::Own, value, None);
+    }
+    Ok((rest, ()))
 }
 
 #[inline]

@@ -18,6 +18,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use super::http::{self, Answer};
 use super::within;
@@ -79,8 +80,9 @@ pub(crate) fn secured() -> MutexGuard<'static, Service> {
 }
 
 impl Service {
-    fn start(launch: Box<dyn Launch>, folder: PathBuf, address: SocketAddr) -> Self {
-        let mut keeper = Keeper::over(&folder);
+    fn start(launch: Box<dyn Launch>, folder: TempDir, address: SocketAddr) -> Self {
+        let mut keeper = Keeper::over(folder.path());
+        let folder = folder.keep();
         let launched = launch.launch(&folder, address);
         keeper.keep(launched.pid);
         let service = Self { address, folder, launch, launched, keeper };
@@ -150,6 +152,13 @@ impl Service {
             documents.extend(hits);
         }
     }
+}
+
+/// A new folder for a server, removed on the spot should the server not come to be.
+fn folder(name: &str) -> TempDir {
+    let folder = tempfile::Builder::new().prefix(&format!("logweir-{name}-")).tempdir().unwrap();
+    std::fs::create_dir(java::temporary(folder.path())).unwrap();
+    folder
 }
 
 /// Where archives are kept between runs: `LOGWEIR_SERVICES_CACHE`, else under the target directory.

@@ -17,7 +17,7 @@ use logweir_outputs::dead_letter::{DeadLetter, Record};
 use logweir_outputs::elasticsearch::ElasticsearchClient;
 use logweir_outputs::output::OutputKind;
 use logweir_outputs::payload::{ContentEncoding, Contents, Item, Payload, Run};
-use logweir_outputs::verdict::{Mixed, Verdict};
+use logweir_outputs::verdict::{Mixed, Refusal, Verdict};
 use tokio::runtime::Builder;
 
 use crate::config::Config;
@@ -86,7 +86,8 @@ struct Settled {
 }
 
 impl Sender {
-    /// Sends records of one output and target. Fails when the store does not get on.
+    /// Sends records of one output and target. A request that is refused as a whole is halved until single records are
+    /// left. Fails when the store does not get on.
     async fn send(&mut self, mut records: Vec<Record>) -> anyhow::Result<()> {
         let Some(output) = records.first().map(|record| record.output.clone()) else {
             return Ok(());
@@ -95,46 +96,68 @@ impl Sender {
             self.settled.kept.append(&mut records);
             return Ok(());
         };
+        let mut requests = vec![records];
+        while let Some(mut records) = requests.pop() {
+            let sent = self.settled.send(client, &mut records).await;
+            let Some(refusal) = sent.with_context(|| format!("cannot send to the output `{output}`"))? else {
+                continue;
+            };
+            if records.len() > 1 {
+                let second = records.split_off(records.len() / 2);
+                requests.extend([second, records]);
+            } else {
+                self.settled.kept.extend(records.into_iter().map(|record| refused(record, &refusal)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(record: Record, refusal: &Refusal) -> Record {
+    Record { status: refusal.status, reason: refusal.reason.clone(), ..record }
+}
+
+impl Settled {
+    /// Sends records until each is settled, or until all that are left are refused as a whole: then they stay in
+    /// `records`, and the refusal is given.
+    async fn send(
+        &mut self,
+        client: &ElasticsearchClient,
+        records: &mut Vec<Record>,
+    ) -> anyhow::Result<Option<Refusal>> {
         let (mut wait, mut reason) = (WAIT, String::new());
         for _ in 0..ATTEMPTS {
-            match client.send(&payload(&records)?).await {
+            match client.send(&payload(records)?).await {
                 Verdict::Delivered { .. } => {
-                    self.settled.delivered += records.len();
-                    return Ok(());
+                    self.delivered += records.len();
+                    return Ok(None);
                 }
                 Verdict::Mixed(mixed) => {
                     if let Some((_, trouble)) = &mixed.retry {
                         reason.clone_from(&trouble.reason);
                     }
-                    records = self.settled.settle(records, &mixed);
+                    *records = self.settle(std::mem::take(records), &mixed);
                     if records.is_empty() {
-                        return Ok(());
+                        return Ok(None);
                     }
                 }
-                Verdict::Refused(refusal) => {
-                    let refused =
-                        |record| Record { status: refusal.status, reason: refusal.reason.clone(), ..record };
-                    self.settled.kept.extend(records.into_iter().map(refused));
-                    return Ok(());
-                }
+                Verdict::Refused(refusal) => return Ok(Some(refusal)),
                 Verdict::Retry(trouble) => reason = trouble.reason,
-                Verdict::Closed(reason) => bail!("the output `{output}` has ended: {reason}"),
+                Verdict::Closed(ended) => bail!("the output has ended: {ended}"),
             }
             tokio::time::sleep(wait).await;
             wait *= 2;
         }
-        bail!("the output `{output}` does not take the events, and all stay in the dead letter: {reason}")
+        bail!("it does not take the events, and all stay in the dead letter: {reason}")
     }
-}
 
-impl Settled {
     /// Counts what is delivered and keeps what is refused; gives what is to be sent again.
     fn settle(&mut self, records: Vec<Record>, mixed: &Mixed) -> Vec<Record> {
         let again = mixed.retry.as_ref().map_or(&[][..], |(items, _)| items);
         let mut rest = Vec::new();
         for (index, record) in (0..).zip(records) {
             if let Some((_, refusal)) = mixed.rejected.iter().find(|(item, _)| *item == index) {
-                self.kept.push(Record { status: refusal.status, reason: refusal.reason.clone(), ..record });
+                self.kept.push(refused(record, refusal));
             } else if again.binary_search(&index).is_ok() {
                 rest.push(record);
             } else {

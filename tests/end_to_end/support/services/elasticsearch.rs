@@ -1,10 +1,13 @@
 //! Elasticsearch 9.4.3: Elastic's own build for integration tests, a single node without security.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+use tempfile::TempDir;
 
 use super::super::free_port;
 use super::{Launch, Launched, Service, java};
@@ -22,21 +25,19 @@ pub(super) fn start() -> Service {
     let folder = unpack();
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let settings = settings(address) + "xpack.security.enabled: false\n";
-    fs::write(folder.join("home/config/elasticsearch.yml"), settings).unwrap();
-    Service::start(Box::new(Elasticsearch::over(&folder)), folder, address)
+    fs::write(folder.path().join("home/config/elasticsearch.yml"), settings).unwrap();
+    Service::start(Box::new(Elasticsearch::over(folder.path())), folder, address)
 }
 
 /// Fetches it and gives a new folder whose `home` is a fresh installation.
-pub(super) fn unpack() -> PathBuf {
+pub(super) fn unpack() -> TempDir {
     let artifact = format!("org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip");
     let archive =
         java::fetch(&format!("elasticsearch-{VERSION}"), "unpack", None, &[format!("-Dartifact={artifact}")]);
-    let folder = tempfile::Builder::new().prefix("logweir-elasticsearch-").tempdir().unwrap().keep();
-    run(Command::new("cp")
-        .arg("-r")
-        .arg(archive.join(format!("elasticsearch-{VERSION}")))
-        .arg(folder.join("home")));
-    for entry in fs::read_dir(folder.join("home/bin")).unwrap() {
+    let folder = super::folder("elasticsearch");
+    let home = folder.path().join("home");
+    run(Command::new("cp").arg("-r").arg(archive.join(format!("elasticsearch-{VERSION}"))).arg(&home));
+    for entry in fs::read_dir(home.join("bin")).unwrap() {
         fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o755)).unwrap();
     }
     folder
@@ -68,19 +69,17 @@ impl Elasticsearch {
 
 impl Launch for Elasticsearch {
     fn launch(&self, folder: &Path, _: SocketAddr) -> Launched {
-        let mut command = if self.as_root {
-            let mut command = Command::new("runuser");
-            command.args(["-u", USER, "--", "env"]);
-            command
-        } else {
-            Command::new("env")
-        };
+        let server = folder.join("home/bin/elasticsearch");
+        let mut command = Command::new(&server);
+        if self.as_root {
+            command = Command::new("runuser");
+            command.args(["-u", USER, "--"]).arg(server);
+        }
         let pid_file = folder.join("server.pid");
-        // One compiler tier and a small heap: it starts faster and leaves the cores to the daemon.
         let output = command
-            .arg(format!("ES_JAVA_HOME={}", java::home().display()))
-            .arg("ES_JAVA_OPTS=-Xms512m -Xmx512m -XX:TieredStopAtLevel=1")
-            .arg(folder.join("home/bin/elasticsearch"))
+            .envs(environment(folder))
+            // A small heap leaves the memory to the daemon.
+            .env("ES_JAVA_OPTS", "-Xms512m -Xmx512m")
             .args(["-d", "-p"])
             .arg(&pid_file)
             .current_dir(folder)
@@ -94,6 +93,15 @@ impl Launch for Elasticsearch {
     fn name(&self) -> &'static str {
         "Elasticsearch"
     }
+}
+
+/// The environment of all its commands.
+pub(super) fn environment(folder: &Path) -> [(&'static str, OsString); 3] {
+    [
+        ("ES_JAVA_HOME", java::home().into()),
+        ("ES_TMPDIR", java::temporary(folder).into()),
+        (java::OPTIONS, java::options(folder).into()),
+    ]
 }
 
 /// Runs a command to its end, which must be a good one.

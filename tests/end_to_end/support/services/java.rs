@@ -9,6 +9,8 @@ use super::{MAVEN, cache};
 
 /// The oldest Java that both stores run on.
 const OLDEST_JAVA: u32 = 21;
+/// Without it a Java shares its counters through a file in the system's folder for temporary files.
+const NO_PERFORMANCE_DATA: &str = "-XX:-UsePerfData";
 const DEPENDENCY_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1";
 
 /// The home of the newest Java on this machine, or what `LOGWEIR_TEST_JAVA_HOME` names.
@@ -35,6 +37,21 @@ fn version(home: &Path) -> Option<u32> {
     line.split(['.', '"', '-', '+']).next()?.parse().ok()
 }
 
+/// The folder for temporary files of the server over `folder`.
+pub(super) fn temporary(folder: &Path) -> PathBuf {
+    folder.join("temporary")
+}
+
+/// The variable that every Java reads its options from: a server's scripts run several, and pass not all of theirs on.
+pub(super) const OPTIONS: &str = "JDK_JAVA_OPTIONS";
+
+/// The options of every Java of the server over `folder`: one compiler tier, which starts faster and leaves the cores to
+/// the daemon, and no file outside the folder.
+pub(super) fn options(folder: &Path) -> String {
+    let temporary = temporary(folder);
+    format!("-XX:TieredStopAtLevel=1 {NO_PERFORMANCE_DATA} -Djava.io.tmpdir={}", temporary.display())
+}
+
 /// The folder `name` of the cache, filled by a Maven goal into `${folder}` at the first use.
 pub(super) fn fetch(name: &str, goal: &str, project: Option<&str>, settings: &[String]) -> PathBuf {
     let _alone = MAVEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +63,7 @@ pub(super) fn fetch(name: &str, goal: &str, project: Option<&str>, settings: &[S
     let unfinished = cache().join(format!("{name}.unfinished"));
     fs::create_dir_all(&unfinished).unwrap();
     let mut maven = Command::new("mvn");
+    maven.env(OPTIONS, NO_PERFORMANCE_DATA);
     maven.args(["-B", "-q"]).arg(format!("{DEPENDENCY_PLUGIN}:{goal}")).args(settings);
     maven.arg(format!("-DoutputDirectory={}", unfinished.display())).current_dir(cache());
     if let Some(project) = project {

@@ -18,9 +18,11 @@ impl Keeper {
     /// A keeper over a server's folder.
     pub(super) fn over(folder: &Path) -> Self {
         // An interrupt at the terminal reaches this shell too, and must not end it. A server may write for a moment
-        // after its end was ordered, so the folder is removed until it is gone.
-        let script = "trap '' HUP INT TERM; while read -r next; do server=$next; done; \
-                      kill -9 \"$server\" 2>/dev/null; \
+        // after its end was ordered, so the folder is removed until it is gone. A Java that is killed leaves the socket
+        // behind by which its agents were attached, always in /tmp.
+        let script = "trap '' HUP INT TERM; \
+                      while read -r next; do server=$next; sockets=\"$sockets /tmp/.java_pid$next\"; done; \
+                      kill -9 \"$server\" 2>/dev/null; rm -f $sockets; \
                       for _ in 1 2 3 4 5; do rm -rf \"$1\" && break; sleep 1; done";
         let mut shell = Command::new("sh")
             .args(["-c", script, "keeper"])

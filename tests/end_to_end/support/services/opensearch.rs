@@ -35,7 +35,7 @@ pub(super) fn start() -> Service {
         Some(PROJECT),
         &["-DincludeScope=runtime".into(), format!("-Drunner.version={RUNNER_VERSION}")],
     );
-    let folder = tempfile::Builder::new().prefix("logweir-opensearch-").tempdir().unwrap().keep();
+    let folder = super::folder("opensearch");
     // The runner takes no HTTP port above 9299, and says nothing when it is given one.
     let port = (9201..=9299).find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok()).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -46,7 +46,8 @@ impl Launch for OpenSearch {
     fn launch(&self, folder: &Path, address: SocketAddr) -> Launched {
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
         let child = Command::new(java::home().join("bin/java"))
-            .args(["-Xmx768m", "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED", "-cp"])
+            .env(java::OPTIONS, java::options(folder))
+            .args(["-Xmx768m", "--enable-native-access=ALL-UNNAMED", "-cp"])
             .arg(self.libraries.join("*"))
             .arg("org.codelibs.opensearch.runner.OpenSearchRunner")
             .arg("-basePath")

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use super::super::free_port;
 use super::super::http::Answer;
 use super::elasticsearch::{self, Elasticsearch, run};
-use super::{Launch, Launched, Service, java};
+use super::{Launch, Launched, Service};
 
 /// The user for the daemon.
 pub(crate) const SHIPPER: &str = "shipper";
@@ -45,7 +45,7 @@ struct Secured {
 /// Fetches, unpacks, secures and starts it.
 pub(super) fn start() -> Service {
     let folder = elasticsearch::unpack();
-    let home = folder.join("home");
+    let home = folder.path().join("home");
     let config = home.join("config");
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     fs::write(config.join("elasticsearch.yml"), elasticsearch::settings(address) + SETTINGS).unwrap();
@@ -56,10 +56,11 @@ pub(super) fn start() -> Service {
         [(SHIPPER, SHIPPER_PASSWORD, "logweir_writer"), (JUDGE, JUDGE_PASSWORD, "superuser")]
     {
         run(Command::new(home.join("bin/elasticsearch-users"))
-            .env("ES_JAVA_HOME", java::home())
+            .envs(elasticsearch::environment(folder.path()))
             .args(["useradd", user, "-p", password, "-r", role]));
     }
-    let launch = Secured { elasticsearch: Elasticsearch::over(&folder), authority: folder.join(AUTHORITY) };
+    let elasticsearch = Elasticsearch::over(folder.path());
+    let launch = Secured { elasticsearch, authority: folder.path().join(AUTHORITY) };
     Service::start(Box::new(launch), folder, address)
 }
 

@@ -1,0 +1,148 @@
+//! The values that are a table or a list of tables.
+//!
+//! Owns: tables of fields, tables with keys of their own, lists of steps.
+//! Promises: each field keeps its place; a step does one thing.
+//! Never: knows which fields there are.
+
+use logweir_pipeline::event::ConstantValue;
+use toml::de::{DeTable, DeValue};
+
+use super::super::decode::{Decoder, Found, Given};
+use super::super::error::Place;
+use super::super::raw::{Located, entries};
+use super::super::schema::{Key, Table};
+use super::{At, Description, Value};
+
+/// Names of fields, each with something that stands where the name does.
+type Named<T> = Vec<At<(String, T)>>;
+
+/// Fields and constant values.
+pub(crate) struct Fields(pub(crate) Named<ConstantValue>);
+
+impl Value for Fields {
+    fn describe() -> Description {
+        Description::new("table of fields", "a table of fields, such as { \"service.name\" = \"shop\" }")
+    }
+
+    fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        named(given, decoder, constant).map(Self)
+    }
+}
+
+/// Fields and their new names.
+pub(crate) struct Renames(pub(crate) Named<String>);
+
+impl Value for Renames {
+    fn describe() -> Description {
+        Description::new("table of names", "a table of names, such as { \"old.name\" = \"new.name\" }")
+    }
+
+    fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        named(given, decoder, |given, decoder| decoder.text(given)).map(Self)
+    }
+}
+
+type Read<T> = fn(Given<'_>, &mut Decoder<'_>) -> Option<T>;
+
+fn named<T>(given: Given<'_>, decoder: &mut Decoder<'_>, read: Read<T>) -> Option<Named<T>> {
+    let DeValue::Table(table) = given.value else {
+        return decoder.wrong_type(given);
+    };
+    let mut found = Vec::new();
+    collect("", table, given, decoder, read, &mut found);
+    Some(found)
+}
+
+/// Gathers fields; a table within, as `service.name = "shop"` makes without quotes, joins the names by dots.
+fn collect<T>(
+    prefix: &str,
+    table: &DeTable<'_>,
+    given: Given<'_>,
+    decoder: &mut Decoder<'_>,
+    read: Read<T>,
+    found: &mut Named<T>,
+) {
+    for entry in entries(given.place.file, table) {
+        let name = format!("{prefix}{}", entry.key.value);
+        if let DeValue::Table(inner) = entry.value.value {
+            collect(&format!("{name}."), inner, given, decoder, read, found);
+        } else if let Some(value) = read(given.inner(entry.value.value, entry.value.place), decoder) {
+            found.push(At { value: (name, value), place: entry.key.place });
+        }
+    }
+}
+
+fn constant(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<ConstantValue> {
+    match given.value {
+        DeValue::String(_) => decoder.text(given).map(ConstantValue::Text),
+        DeValue::Boolean(truth) => Some(ConstantValue::Bool(*truth)),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Some(ConstantValue::Integer(number)),
+            Err(_) => decoder.wrong(given, Some("this number has more than 64 bits".to_owned())),
+        },
+        DeValue::Float(number) => match number.as_str().parse::<f64>() {
+            Ok(number) if number.is_finite() => Some(ConstantValue::Float(number)),
+            _ => decoder.wrong(given, Some("this number is not finite".to_owned())),
+        },
+        DeValue::Array(_) => {
+            let texts = Vec::<At<String>>::decode(given, decoder)?;
+            Some(ConstantValue::List(texts.into_iter().map(|text| text.value).collect()))
+        }
+        DeValue::Datetime(_) | DeValue::Table(_) => decoder.wrong_type(given),
+    }
+}
+
+/// A table with keys of its own.
+pub(crate) struct Nested<T>(pub(crate) T);
+
+impl<T: Table> Value for Nested<T> {
+    const KEYS: &'static [Key] = T::KEYS;
+
+    fn describe() -> Description {
+        Description::new("table", "a table")
+    }
+
+    fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Table(table) = given.value else {
+            return decoder.wrong_type(given);
+        };
+        let name = format!("`{}` of {}", given.key.name, given.table);
+        let found = Found::new(Located { value: &name, place: given.place }, table);
+        decoder.refuse_unknown(&found, T::KEYS.iter());
+        T::decode(&found, decoder).map(Self)
+    }
+}
+
+/// A list of tables, each with exactly one key.
+pub(crate) struct Steps<T>(pub(crate) Vec<T>);
+
+impl<T: Table> Value for Steps<T> {
+    const KEYS: &'static [Key] = T::KEYS;
+
+    fn describe() -> Description {
+        Description::new("list of steps", "a list of steps, such as [{ remove = [\"tags\"] }]")
+    }
+
+    fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Array(items) = given.value else {
+            return decoder.wrong_type(given);
+        };
+        let items = items.iter();
+        let items = items.map(|item| given.inner(item.get_ref(), Place::new(given.place.file, item.span())));
+        Some(Self(items.filter_map(|item| step(item, decoder)).collect()))
+    }
+}
+
+fn step<T: Table>(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<T> {
+    let DeValue::Table(table) = given.value else {
+        return decoder.wrong_type(given);
+    };
+    let name = format!("a step of {}", given.table);
+    let found = Found::new(Located { value: &name, place: given.place }, table);
+    if found.entries.len() != 1 {
+        let hint = format!("this step has {} keys, and a step does one thing", found.entries.len());
+        return decoder.wrong(given, Some(hint));
+    }
+    decoder.refuse_unknown(&found, T::KEYS.iter());
+    T::decode(&found, decoder)
+}
