@@ -22,7 +22,7 @@ impl Checker<'_> {
         assert!(line.start <= span.start && span.end <= line.end);
     }
 
-    fn read(pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn read<'p>(pieces: impl Iterator<Item = &'p [u8]>) {
         assert!(pieces.take(1 << 20).map(<[u8]>::len).sum::<usize>() < 1 << 24);
     }
 }
@@ -50,11 +50,11 @@ impl Sink for Checker<'_> {
 
     fn made_member(&mut self, _: &[u8], _: &[u8]) {}
 
-    fn made_text(&mut self, _: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_text<'p>(&mut self, _: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         Self::read(pieces);
     }
 
-    fn made_json(&mut self, _: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_json<'p>(&mut self, _: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         Self::read(pieces);
     }
 

@@ -58,7 +58,7 @@ impl FieldSink {
         self.fields.push(Field { key: key.0, tag, length: text.len() as u32, value });
     }
 
-    fn pieces(&mut self, key: KeyId, tag: u8, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn pieces<'p>(&mut self, key: KeyId, tag: u8, pieces: impl Iterator<Item = &'p [u8]>) {
         let value = self.made.len();
         pieces.for_each(|piece| self.made.extend_from_slice(piece));
         let length = (self.made.len() - value) as u32;
@@ -112,11 +112,11 @@ impl Sink for FieldSink {
         self.pieces(KeyId(u16::MAX), 4, &mut [name, value].into_iter());
     }
 
-    fn made_text(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_text<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         self.pieces(key, 5, pieces);
     }
 
-    fn made_json(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         self.pieces(key, 6, pieces);
     }
 

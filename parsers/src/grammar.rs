@@ -111,7 +111,7 @@ impl Quoted<'_> {
     #[inline]
     pub(crate) fn put_part<S: Sink>(self, part: &[u8], key: KeyId, sink: &mut S) {
         if self.is_escaped() && memchr(b'\\', part).is_some() {
-            sink.made_text(key, &mut Unescape::new(part));
+            sink.made_text(key, Unescape::new(part));
         } else {
             sink.text_span(key, part);
         }

@@ -33,10 +33,11 @@ pub trait Sink {
     fn made_member(&mut self, name: &[u8], value: &[u8]);
 
     /// A text that the grammar had to make (unescaped, joined): the pieces, in order.
-    fn made_text(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>);
+    fn made_text<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>);
 
-    /// A JSON value that the grammar had to make: the pieces of its valid JSON text, in order.
-    fn made_json(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>);
+    /// A JSON value that the grammar had to make: the pieces of its valid JSON text, in order. Bytes that are no UTF-8
+    /// stand in it only where they stand in the line.
+    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>);
 
     /// A whole number.
     fn integer(&mut self, key: KeyId, value: i64);

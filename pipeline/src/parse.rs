@@ -38,7 +38,7 @@ impl Parser {
         let (mut parts, events) = batch.sink_parts(&mut self.keys);
         for event in events {
             let line = event.line.of(parts.chunk);
-            let mut sink = EventSink::new(parts.reborrow());
+            let mut sink = EventSink::new(parts.reborrow(), event.flags);
             if let Err(reject) = parse_line(line, &source, &context, &mut sink, event) {
                 take_unparsed(line, &reject, &source, &mut sink, event);
                 unparsed += 1;
@@ -101,7 +101,7 @@ fn take_unparsed(
     event.format = source.formats.first().copied().unwrap_or(Format::Raw);
     sink.text_span(key::MESSAGE, line);
     let reason = format!("{}: {reject}", format.name());
-    sink.made_text(key::ERROR_MESSAGE, &mut std::iter::once(reason.as_bytes()));
+    sink.made_text(key::ERROR_MESSAGE, std::iter::once(reason.as_bytes()));
     sink.preset(preset::PIPELINE_ERROR);
 }
 
@@ -114,7 +114,7 @@ fn add_flags(flags: EventFlags, sink: &mut EventSink<'_>) {
         (false, true) => b"[\"multiline\"]",
         (true, true) => b"[\"multiline\",\"truncated\"]",
     };
-    sink.made_json(key::LOG_FLAGS, &mut std::iter::once(json));
+    sink.made_json(key::LOG_FLAGS, std::iter::once(json));
 }
 
 /// Flags the events with invalid UTF-8 and counts them. One pass over the chunk settles the usual case.

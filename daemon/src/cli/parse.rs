@@ -177,7 +177,7 @@ fn parsed(json: &[u8]) -> Value {
     serde_json::from_slice(json).unwrap_or_else(|_| text(json))
 }
 
-fn joined(pieces: &mut dyn Iterator<Item = &[u8]>) -> Vec<u8> {
+fn joined<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Vec<u8> {
     pieces.flatten().copied().collect()
 }
 
@@ -219,11 +219,11 @@ impl Sink for Fields {
         self.members.push((String::from_utf8_lossy(name).into_owned(), text(value)));
     }
 
-    fn made_text(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_text<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         self.add(key, text(&joined(pieces)));
     }
 
-    fn made_json(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         self.add(key, parsed(&joined(pieces)));
     }
 

@@ -216,8 +216,8 @@ impl<'a> Value<'a> {
             Kind::Text => sink.text_span(key, self.bytes),
             Kind::JsonText => sink.json_text_span(key, self.bytes),
             Kind::Json | Kind::Null | Kind::Object | Kind::Array => sink.json_span(key, self.bytes),
-            Kind::Escaped => sink.made_text(key, &mut Unescape::new(self.bytes)),
-            Kind::Present => sink.made_json(key, &mut [TRUE].into_iter()),
+            Kind::Escaped => sink.made_text(key, Unescape::new(self.bytes)),
+            Kind::Present => sink.made_json(key, [TRUE].into_iter()),
         }
     }
 

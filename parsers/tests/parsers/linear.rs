@@ -37,11 +37,11 @@ impl Sink for Counter {
         self.bytes += name.len() + value.len();
     }
 
-    fn made_text(&mut self, _: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_text<'p>(&mut self, _: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         self.bytes += pieces.map(<[u8]>::len).sum::<usize>();
     }
 
-    fn made_json(&mut self, _: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_json<'p>(&mut self, _: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         self.bytes += pieces.map(<[u8]>::len).sum::<usize>();
     }
 

@@ -100,12 +100,12 @@ impl Sink for Recorder<'_> {
         self.fields.insert(name.into_owned(), Recorded::Text(value.into_owned()));
     }
 
-    fn made_text(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_text<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         let text: Vec<u8> = pieces.flatten().copied().collect();
         self.put(key, Recorded::Text(String::from_utf8_lossy(&text).into_owned()));
     }
 
-    fn made_json(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
+    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
         let json: Vec<u8> = pieces.flatten().copied().collect();
         let json = String::from_utf8_lossy(&json).into_owned();
         assert_json(&json);

@@ -23,6 +23,8 @@ pub struct EventSink<'a> {
     timestamp: Option<i64>,
     preset: PresetId,
     seen: KeySet,
+    /// Whether the line is valid UTF-8.
+    is_valid: bool,
 }
 
 /// The parts of a batch that a sink writes to, and the worker's own tables.
@@ -35,9 +37,9 @@ pub(crate) struct SinkParts<'a> {
 }
 
 impl<'a> EventSink<'a> {
-    /// A sink for the next event.
+    /// A sink for the next event, whose line has these flags.
     #[inline]
-    pub(crate) fn new(parts: SinkParts<'a>) -> Self {
+    pub(crate) fn new(parts: SinkParts<'a>, flags: EventFlags) -> Self {
         let SinkParts { chunk, side, fields, keys } = parts;
         Self {
             chunk,
@@ -49,6 +51,7 @@ impl<'a> EventSink<'a> {
             timestamp: None,
             preset: preset::NONE,
             seen: KeySet::default(),
+            is_valid: !flags.contains(EventFlags::INVALID_UTF8),
         }
     }
 
@@ -107,16 +110,25 @@ impl<'a> EventSink<'a> {
     }
 
     /// Joins the pieces at the end of the side buffer.
-    fn make(&mut self, pieces: &mut dyn Iterator<Item = &[u8]>) -> Span {
+    #[inline]
+    fn make<'p>(&mut self, pieces: impl Iterator<Item = &'p [u8]>) -> Span {
         let start = self.side.len();
         for piece in pieces {
             self.side.extend_from_slice(piece);
         }
-        if simdutf8::basic::from_utf8(&self.side[start..]).is_err() {
-            let valid = String::from_utf8_lossy(&self.side[start..]).into_owned();
-            self.side.truncate(start);
-            self.side.extend_from_slice(valid.as_bytes());
+        close(self.side, start)
+    }
+
+    /// The same, made valid UTF-8.
+    fn make_valid<'p>(&mut self, pieces: impl Iterator<Item = &'p [u8]>) -> Span {
+        let span = self.make(pieces);
+        let start = self.side.len() - span.len as usize;
+        if simdutf8::basic::from_utf8(&self.side[start..]).is_ok() {
+            return span;
         }
+        let valid = String::from_utf8_lossy(&self.side[start..]).into_owned();
+        self.side.truncate(start);
+        self.side.extend_from_slice(valid.as_bytes());
         close(self.side, start)
     }
 }
@@ -161,13 +173,13 @@ impl Sink for EventSink<'_> {
         self.fields.push(Field::new(MEMBERS, Value::MadeMembers(span)));
     }
 
-    fn made_text(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
-        let span = self.make(pieces);
+    fn made_text<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
+        let span = self.make_valid(pieces);
         self.add(key, Value::MadeText(span));
     }
 
-    fn made_json(&mut self, key: KeyId, pieces: &mut dyn Iterator<Item = &[u8]>) {
-        let span = self.make(pieces);
+    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
+        let span = if self.is_valid { self.make(pieces) } else { self.make_valid(pieces) };
         self.add(key, Value::MadeJson(span));
     }
 

@@ -147,7 +147,7 @@ fn fill(
 ) {
     let (mut parts, events) = batch.sink_parts(table);
     let line = events[index].line.of(parts.chunk);
-    let mut sink = EventSink::new(parts.reborrow());
+    let mut sink = EventSink::new(parts.reborrow(), events[index].flags);
     grammar(&mut sink, line);
     sink.finish(&mut events[index]);
 }
@@ -155,7 +155,7 @@ fn fill(
 fn give(sink: &mut EventSink<'_>, key: KeyId, made: &Made, line: &[u8]) {
     match made {
         Made::Part(start, end) => sink.text_span(key, &line[*start..*end]),
-        Made::Text(text) => sink.made_text(key, &mut text.chunks(7)),
+        Made::Text(text) => sink.made_text(key, text.chunks(7)),
         Made::Integer(number) => sink.integer(key, *number),
         Made::Float(_) | Made::Bool(_) => {}
     }
