@@ -5,6 +5,7 @@
 //! positions are stored. Each stage ends because the one before is gone.
 //! Never: decides what happens to an event.
 
+mod own_files;
 mod stage;
 
 use std::sync::Arc;
@@ -179,6 +180,7 @@ struct StartedSources {
 impl SourceStarter<'_> {
     /// Starts the sources whose events go somewhere.
     fn start(self, config: &Config, installation: &Installation) -> anyhow::Result<StartedSources> {
+        let own_files = own_files::own_files(config, installation.data_dir())?;
         let mut started =
             StartedSources { sources: Stage::default(), ledger: Ledger::default(), files: Vec::new() };
         for (index, source) in config.used_sources().enumerate() {
@@ -192,7 +194,8 @@ impl SourceStarter<'_> {
             match &source.kind {
                 SourceKind::File(file) => {
                     let file = FileSource::new((**file).clone(), Arc::clone(self.checkpoints), installation)
-                        .with_context(|| format!("cannot start the source `{}`", source.name))?;
+                        .with_context(|| format!("cannot start the source `{}`", source.name))?
+                        .leaving_alone(&own_files);
                     started.files.push((source.name.clone(), file.status()));
                     started.sources.spawn(&source.name, self.stop, move || {
                         file.run(context)?;

@@ -18,6 +18,7 @@ pub use client::FileClient;
 pub use config::{FileConfig, FileEncoding, FileOutputError};
 pub use encode::FileEncoder;
 pub use journal::Written;
+pub use rotate::ROTATED_GLOB;
 pub use template::{PathTemplate, TemplateError};
 
 #[cfg(test)]

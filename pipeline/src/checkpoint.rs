@@ -51,6 +51,10 @@ pub struct Checkpoints {
 struct Entries {
     by_stream: HashMap<u64, Entry>,
     forgotten: HashSet<u64>,
+    /// The sources that have started once.
+    started: HashSet<String>,
+    /// Whether one of them is not stored yet.
+    new_start: bool,
 }
 
 #[derive(Debug)]
@@ -97,14 +101,29 @@ impl Checkpoints {
     /// # Errors
     /// While the store could never be read.
     pub fn records(&self, source: &str) -> Result<Vec<Record>, CheckpointError> {
-        let mut writer = self.writer();
-        if !writer.loaded {
-            writer.ensure_open(self)?;
-        }
-        drop(writer);
+        self.ensure_loaded()?;
         let entries = self.entries();
         let records = entries.by_stream.values().map(|entry| &entry.record);
         Ok(records.filter(|record| record.source == source).cloned().collect())
+    }
+
+    /// Whether a source has started before, so that files it does not know are newer than its first start.
+    ///
+    /// # Errors
+    /// While the store could never be read.
+    pub fn has_started(&self, source: &str) -> Result<bool, CheckpointError> {
+        self.ensure_loaded()?;
+        Ok(self.entries().started.contains(source))
+    }
+
+    /// Remembers that a source has started, though it has no stream yet; the record of a stream says so as well.
+    ///
+    /// # Errors
+    /// When it is not on the disk; it is then written with the next flush.
+    pub fn start_durably(&self, source: &str) -> Result<(), CheckpointError> {
+        let mut writer = self.writer();
+        self.entries().start(source);
+        writer.write(self, Vec::new())
     }
 
     /// Stores the records of new streams and follows their positions from now on. All or none are taken.
@@ -113,7 +132,10 @@ impl Checkpoints {
     /// When they are not on the disk; the caller keeps the streams waiting and tries again.
     pub fn put_durably(&self, streams: Vec<(Record, Arc<Stream>)>) -> Result<(), CheckpointError> {
         let mut writer = self.writer();
-        let records = streams.iter().map(|(record, _)| record.clone()).collect();
+        let records = streams.iter().map(|(record, _)| record.clone()).collect::<Vec<_>>();
+        let mut entries = self.entries();
+        records.iter().for_each(|record| entries.start(&record.source));
+        drop(entries);
         writer.write(self, records)?;
         let mut entries = self.entries();
         for (record, stream) in streams {
@@ -192,6 +214,11 @@ impl Checkpoints {
         }
     }
 
+    fn ensure_loaded(&self) -> Result<(), CheckpointError> {
+        let mut writer = self.writer();
+        if writer.loaded { Ok(()) } else { writer.ensure_open(self) }
+    }
+
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -221,6 +248,13 @@ impl Entry {
 }
 
 impl Entries {
+    fn start(&mut self, source: &str) {
+        if !self.started.contains(source) {
+            self.started.insert(source.to_owned());
+            self.new_start = true;
+        }
+    }
+
     /// Moves each record to its stream's acknowledged position.
     fn take_positions(&mut self) {
         for entry in self.by_stream.values_mut() {
@@ -235,7 +269,9 @@ impl Entries {
                 written.push(entry.record.clone());
             }
         }
-        Changes { replace_all, written, forgotten: self.forgotten.drain().collect() }
+        let all_starts = std::mem::take(&mut self.new_start) || replace_all;
+        let started = if all_starts { self.started.iter().cloned().collect() } else { Vec::new() };
+        Changes { replace_all, written, forgotten: self.forgotten.drain().collect(), started }
     }
 }
 
@@ -251,13 +287,14 @@ impl Writer {
             return Ok(());
         }
         match self.store.open() {
-            Ok(records) if self.loaded => drop(records),
-            Ok(records) => {
+            Ok(stored) if self.loaded => drop(stored),
+            Ok(stored) => {
                 self.loaded = true;
-                let entries = records
-                    .into_iter()
-                    .map(|record| (record.stream, Entry { record, dirty: false, stream: None }));
-                checkpoints.entries().by_stream.extend(entries);
+                let entry = |record: Record| (record.stream, Entry { record, dirty: false, stream: None });
+                let mut entries = checkpoints.entries();
+                entries.started.extend(stored.started);
+                stored.records.iter().for_each(|record| entries.start(&record.source));
+                entries.by_stream.extend(stored.records.into_iter().map(entry));
             }
             Err(error) => return Err(self.failed(error)),
         }
@@ -268,7 +305,7 @@ impl Writer {
     fn write(&mut self, checkpoints: &Checkpoints, records: Vec<Record>) -> Result<(), CheckpointError> {
         self.ensure_open(checkpoints)?;
         let mut changes = checkpoints.entries().take_changes(self.rewrite);
-        if changes.written.is_empty() && changes.forgotten.is_empty() && records.is_empty() && !self.rewrite {
+        if changes.is_empty() && records.is_empty() && !self.rewrite {
             return Ok(());
         }
         changes.written.extend(records);

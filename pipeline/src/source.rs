@@ -9,8 +9,9 @@ pub mod file;
 pub mod stdin;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{SendTimeoutError, Sender};
 
 use crate::event::Batch;
 use crate::memory::Memory;
@@ -58,9 +59,25 @@ impl BatchSender {
     /// # Errors
     /// When the worker is gone.
     pub fn send(&self, batch: Batch) -> Result<(), PipelineEnded> {
+        self.worker(&batch)?.send(batch).map_err(|_| PipelineEnded)
+    }
+
+    /// Hands the batch to its stream's worker, waiting at most `patience` while that worker's inbox is full. Gives the
+    /// batch back when it still is; nothing else of the stream may be sent before it.
+    ///
+    /// # Errors
+    /// When the worker is gone.
+    pub fn send_within(&self, batch: Batch, patience: Duration) -> Result<Option<Batch>, PipelineEnded> {
+        match self.worker(&batch)?.send_timeout(batch, patience) {
+            Ok(()) => Ok(None),
+            Err(SendTimeoutError::Timeout(batch)) => Ok(Some(batch)),
+            Err(SendTimeoutError::Disconnected(_)) => Err(PipelineEnded),
+        }
+    }
+
+    fn worker(&self, batch: &Batch) -> Result<&Sender<Batch>, PipelineEnded> {
         let count = self.workers.len() as u64;
         let index = batch.stream.id().checked_rem(count).and_then(|index| usize::try_from(index).ok());
-        let worker = index.and_then(|index| self.workers.get(index)).ok_or(PipelineEnded)?;
-        worker.send(batch).map_err(|_| PipelineEnded)
+        index.and_then(|index| self.workers.get(index)).ok_or(PipelineEnded)
     }
 }

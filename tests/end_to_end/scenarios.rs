@@ -11,6 +11,8 @@ mod failover;
 mod file_output;
 mod kill;
 mod once;
+mod own_files;
+mod permissions;
 mod real_stores;
 mod rename_rotation;
 mod secured;

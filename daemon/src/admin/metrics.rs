@@ -61,11 +61,19 @@ const FILE_COUNTERS: &[(&str, &str, FileFigure)] = &[
         &files.rotated
     }),
     ("files_truncated", "Files that were cut short or written anew in place", |files| &files.truncated),
-    ("files_lost_bytes_possible", "Bytes cut off unread that are in no copy", |files| {
+    ("files_lost_bytes_possible", "Bytes cut off or given up unread that are in no copy", |files| {
         &files.lost_bytes_possible
     }),
     ("lines_cut", "Lines that were longer than the limit", |files| &files.cut_lines),
+    ("files_own", "Paths left alone because logweir itself writes there", |files| &files.own_files),
     ("files_errors", "Paths that could not be listed, opened or read", |files| &files.errors),
+];
+
+const FILE_GAUGES: &[(&str, &str, FileFigure)] = &[
+    ("files_held", "Renamed or deleted files that are still open", |files| &files.held),
+    ("files_held_bytes", "Bytes of the deleted ones among them, still taken on the disk", |files| {
+        &files.held_bytes
+    }),
 ];
 
 /// All metrics of this moment.
@@ -132,11 +140,12 @@ impl Figures {
         for (source, _, lag, _) in &figures {
             gauge(*lag).encode(family.encode_family(&[("source", *source)])?)?;
         }
-        let help = "Renamed or deleted files that are still open";
-        let mut family = encoder.encode_descriptor("files_held", help, None, MetricType::Gauge)?;
-        for (source, .., counters) in &figures {
-            gauge(counters.held.load(Ordering::Relaxed))
-                .encode(family.encode_family(&[("source", *source)])?)?;
+        for (name, help, figure) in FILE_GAUGES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (source, .., counters) in &figures {
+                let value = figure(counters).load(Ordering::Relaxed);
+                gauge(value).encode(family.encode_family(&[("source", *source)])?)?;
+            }
         }
         for (name, help, figure) in FILE_COUNTERS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

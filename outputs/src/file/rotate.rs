@@ -22,6 +22,9 @@ use super::journal::sync_folder;
 /// Files that may wait to be compressed; more stay as they are.
 const WAITING_MAX: usize = 64;
 
+/// A glob of what rotation and compression append to a file's name.
+pub const ROTATED_GLOB: &str = ".[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z*";
+
 /// When files are renamed, and what happens to them then.
 #[derive(Debug)]
 pub(super) struct Rotation {

@@ -122,6 +122,30 @@ impl PathTemplate {
         self.parts.iter().all(|part| matches!(part, Part::Literal(_)))
     }
 
+    /// The folder of the literal beginning, and a glob of what the paths are below it, whatever events hold.
+    #[must_use]
+    pub fn glob(&self) -> (&str, String) {
+        let beginning = match self.parts.first() {
+            Some(Part::Literal(text)) => text.as_str(),
+            _ => "",
+        };
+        let (folder, name) = match beginning.rsplit_once('/') {
+            Some(("", name)) => ("/", name),
+            Some((folder, name)) => (folder, name),
+            None => (".", beginning),
+        };
+        let mut glob = String::new();
+        push_escaped(name, &mut glob);
+        for part in self.parts.iter().skip(usize::from(!beginning.is_empty())) {
+            match part {
+                Part::Literal(text) => push_escaped(text, &mut glob),
+                Part::Field(_) | Part::Time(..) => glob.push('*'),
+            }
+        }
+        let names = glob.split('/').filter(|name| !matches!(*name, "" | "."));
+        (folder, names.collect::<Vec<_>>().join("/"))
+    }
+
     /// Writes the path of an event.
     pub fn render(&mut self, batch: &Batch, index: usize, path: &mut String) {
         path.clear();
@@ -211,6 +235,16 @@ fn push_clean(value: &[u8], path: &mut String) {
     }
     if path.len() == start {
         path.push_str(MISSING);
+    }
+}
+
+/// Writes a text so that a glob takes it as it is.
+fn push_escaped(text: &str, glob: &mut String) {
+    for character in text.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '{' | '}' | '\\') {
+            glob.push('\\');
+        }
+        glob.push(character);
     }
 }
 

@@ -17,6 +17,8 @@ use super::record::Record;
 
 /// Stream id → encoded [`Record`].
 const STREAMS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("streams");
+/// Names of the sources that have started once.
+const STARTED: TableDefinition<'_, &str, ()> = TableDefinition::new("started");
 /// Pages are small and few; what is read often is in memory anyway.
 const CACHE_BYTES: usize = 1024 * 1024;
 
@@ -36,6 +38,22 @@ pub(super) struct Changes {
     pub(super) written: Vec<Record>,
     /// Streams to forget.
     pub(super) forgotten: Vec<u64>,
+    /// Sources that have started.
+    pub(super) started: Vec<String>,
+}
+
+impl Changes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.written.is_empty() && self.forgotten.is_empty() && self.started.is_empty()
+    }
+}
+
+/// What a store holds.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    pub(super) records: Vec<Record>,
+    /// The sources that have started once.
+    pub(super) started: Vec<String>,
 }
 
 impl Store {
@@ -51,12 +69,12 @@ impl Store {
         self.database.is_some()
     }
 
-    /// Opens the file and reads all records. A damaged file is set aside first.
-    pub(super) fn open(&mut self) -> Result<Vec<Record>, CheckpointError> {
+    /// Opens the file and reads all of it. A damaged file is set aside first.
+    pub(super) fn open(&mut self) -> Result<Stored, CheckpointError> {
         // redb checks what it reads, but a file altered behind its back can still make it panic.
         let opened = catch_unwind(AssertUnwindSafe(|| open_and_read(&self.path)))
             .unwrap_or_else(|_| Err(StorageError::Corrupted("unreadable".to_owned()).into()));
-        let (database, records) = match opened {
+        let (database, stored) = match opened {
             Err(error) if is_damage(&error) => {
                 let aside = set_aside(&self.path).map_err(|error| self.failed(error.into()))?;
                 tracing::warn!(path = %self.path.display(), aside = %aside.display(), %error,
@@ -67,7 +85,7 @@ impl Store {
             opened => opened.map_err(|error| self.failed(error))?,
         };
         self.database = Some(database);
-        Ok(records)
+        Ok(stored)
     }
 
     /// Writes the changes in one transaction. After an error the database is closed.
@@ -86,23 +104,26 @@ impl Store {
     }
 }
 
-fn open_and_read(path: &Path) -> Result<(Database, Vec<Record>), redb::Error> {
+fn open_and_read(path: &Path) -> Result<(Database, Stored), redb::Error> {
     let mut builder = Database::builder();
     let database = builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).create(path)?;
     let transaction = database.begin_write()?;
-    let mut records = Vec::new();
+    let mut stored = Stored::default();
     {
         let table = transaction.open_table(STREAMS)?;
         for entry in table.iter()? {
             let (stream, bytes) = entry?;
             match Record::decode(stream.value(), bytes.value()) {
-                Ok(record) => records.push(record),
+                Ok(record) => stored.records.push(record),
                 Err(error) => tracing::warn!(stream = stream.value(), %error, "skipping a checkpoint"),
             }
         }
+        for entry in transaction.open_table(STARTED)?.iter()? {
+            stored.started.push(entry?.0.value().to_owned());
+        }
     }
     transaction.commit()?;
-    Ok((database, records))
+    Ok((database, stored))
 }
 
 fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
@@ -117,6 +138,10 @@ fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
         }
         for stream in &changes.forgotten {
             table.remove(stream)?;
+        }
+        let mut table = transaction.open_table(STARTED)?;
+        for source in &changes.started {
+            table.insert(source.as_str(), ())?;
         }
     }
     transaction.commit()?;

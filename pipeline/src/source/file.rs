@@ -14,16 +14,21 @@ mod copies;
 mod cuts;
 mod discover;
 mod encoding;
+mod failures;
 mod gzip;
 mod handover;
+mod held;
 mod history;
 mod identity;
 mod idle;
 pub(super) mod lines;
 mod long_line;
+mod own;
 mod pattern;
 mod reader;
 mod resume;
+mod schedule;
+mod search;
 mod siblings;
 mod status;
 mod tail;
@@ -38,10 +43,11 @@ use crossbeam_channel::bounded;
 use rustix::process::{Resource, getrlimit};
 
 pub use config::{Encoding, FileConfig, Multiline, ReadFrom};
+pub use own::OwnFiles;
 pub use pattern::PatternError;
 pub use status::{FileCounters, FileSourceStatus, FileState, FileStatus};
 
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{CheckpointError, Checkpoints};
 use crate::installation::Installation;
 use crate::source::SourceContext;
 use crate::stop::Stop;
@@ -75,7 +81,7 @@ pub enum FileSourceError {
 #[derive(Debug)]
 pub struct FileSource {
     config: FileConfig,
-    paths: Arc<PathSet>,
+    paths: PathSet,
     checkpoints: Arc<Checkpoints>,
     installation: u128,
     status: Arc<FileSourceStatus>,
@@ -91,9 +97,16 @@ impl FileSource {
         checkpoints: Arc<Checkpoints>,
         installation: &Installation,
     ) -> Result<Self, FileSourceError> {
-        let paths = Arc::new(PathSet::new(&config.paths, &config.exclude)?);
+        let paths = PathSet::new(&config.paths, &config.exclude)?;
         let status = Arc::default();
         Ok(Self { config, paths, checkpoints, installation: installation.id(), status })
+    }
+
+    /// The source, leaving alone what this process writes itself.
+    #[must_use]
+    pub fn leaving_alone(mut self, own: &Arc<OwnFiles>) -> Self {
+        self.paths.own = Arc::clone(own);
+        self
     }
 
     /// What the source tells about itself, also while it runs.
@@ -109,19 +122,20 @@ impl FileSource {
     /// When no thread can be started.
     pub fn run(self, context: SourceContext) -> Result<(), FileSourceError> {
         let name = context.meta.name.clone();
-        let records = loop {
-            match self.checkpoints.records(&name) {
-                Ok(records) => break records,
+        let known = || Ok((self.checkpoints.records(&name)?, self.checkpoints.has_started(&name)?));
+        let (records, has_started) = loop {
+            match known() {
+                Ok(known) => break known,
                 // The store has said aloud what is wrong. Without it nobody knows where to go on.
-                Err(_) if context.stop.wait(RECORDS_RETRY) => return Ok(()),
+                Err::<_, CheckpointError>(_) if context.stop.wait(RECORDS_RETRY) => return Ok(()),
                 Err(_) => {}
             }
         };
         let over = Stop::default();
         let (out, messages) = bounded(MESSAGES_MAX);
-        let (known, history) = (Arc::<Known>::default(), History::new(records.clone()));
+        let (known, history) = (Arc::<Known>::default(), History::new(records));
         let discovery = Discovery::new(
-            self.paths,
+            Arc::new(self.paths),
             out,
             Arc::clone(&self.status),
             Arc::clone(&known),
@@ -151,7 +165,8 @@ impl FileSource {
             known,
             history,
             messages,
-            first_start: records.is_empty(),
+            first_start: !has_started,
+            start_stored: false,
             tails: HashMap::new(),
             by_file: HashMap::new(),
             by_stream: HashMap::new(),
@@ -161,6 +176,7 @@ impl FileSource {
             wanted_cuts: Vec::new(),
             cuts_due_at: Instant::now(),
             store_again_at: None,
+            waiting: None,
             decompressing: None,
             searched: false,
             idle_looked_at: Instant::now(),

@@ -1,6 +1,7 @@
 //! Plain reading: lines, positions, restarts.
 
-use std::time::Duration;
+use std::io::Write;
+use std::time::{Duration, SystemTime};
 
 use crate::lab::{Acks, Lab, texts};
 
@@ -68,4 +69,24 @@ fn a_new_file_is_read_within_a_second() {
     run.expect(&["one"]);
     assert!(begin.elapsed() < Duration::from_secs(1));
     run.finish();
+}
+
+#[test]
+fn a_modification_time_that_goes_back_hides_nothing() {
+    let mut lab = Lab::new(&["*.log"]);
+    lab.config.idle_after = Duration::from_millis(100);
+    let years_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    lab.write("a.log", "one\n");
+    let mut writer = lab.open_append("a.log");
+    writer.set_modified(years_ago + Duration::from_secs(1)).unwrap();
+    let run = lab.run(Acks::AtOnce);
+    run.expect(&["one"]);
+    run.until("the file is idle", |run| run.status.files()[0].state.name() == "idle");
+    writer.write_all(b"two\n").unwrap();
+    writer.set_modified(years_ago).unwrap();
+    run.expect(&["one", "two"]);
+    run.finish();
+    writer.write_all(b"three\n").unwrap();
+    writer.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(texts(&lab.once()), ["three"]);
 }

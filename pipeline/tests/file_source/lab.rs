@@ -7,6 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use logweir_pipeline::checkpoint::Checkpoints;
 use logweir_pipeline::event::{ConstantSet, Constants, EventFlags};
 use logweir_pipeline::installation::Installation;
 use logweir_pipeline::ledger::SourceLedger;
-use logweir_pipeline::source::file::{FileConfig, FileSource, FileSourceStatus};
+use logweir_pipeline::source::file::{FileConfig, FileCounters, FileSource, FileSourceStatus, OwnFiles};
 use logweir_pipeline::source::{BatchSender, SourceContext};
 use logweir_pipeline::{Batch, Memory, SourceMeta, Stop};
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ pub(crate) struct Lab {
     pub(crate) dir: TempDir,
     pub(crate) data: PathBuf,
     pub(crate) config: FileConfig,
+    pub(crate) own: OwnFiles,
     pub(crate) memory: usize,
 }
 
@@ -50,6 +52,8 @@ pub(crate) enum Acks {
     Counting,
     /// It keeps them, as an output that is down does.
     Never,
+    /// It takes none until it is released, as one whose output has a full queue; then it is done with each at once.
+    WhenReleased,
 }
 
 #[derive(Default)]
@@ -66,6 +70,7 @@ pub(crate) struct Run {
     pub(crate) ledger: Arc<SourceLedger>,
     pub(crate) memory: Arc<Memory>,
     once: bool,
+    released: Stop,
     received: Arc<Received>,
     source: JoinHandle<()>,
     worker: JoinHandle<Vec<Batch>>,
@@ -88,7 +93,7 @@ impl Lab {
             ..FileConfig::default()
         };
         let data = dir.path().join("data");
-        Self { dir, data, config, memory: 64 * 1024 * 1024 }
+        Self { dir, data, config, own: OwnFiles::default(), memory: 64 * 1024 * 1024 }
     }
 
     /// A path in the folder.
@@ -139,9 +144,16 @@ impl Lab {
     }
 
     pub(crate) fn start(&self, acks: Acks, once: bool) -> Run {
-        let installation = Installation::open(&self.data).unwrap();
+        // A process that another test starts has the last run's lock until it becomes its program.
+        let mut opened = None;
+        until("the data directory is free", || {
+            opened = Installation::open(&self.data).ok();
+            opened.is_some()
+        });
+        let installation = opened.unwrap();
         let checkpoints = Checkpoints::open(&self.data);
         let source = FileSource::new(self.config.clone(), Arc::clone(&checkpoints), &installation).unwrap();
+        let source = source.leaving_alone(&Arc::new(self.own.clone()));
         let (status, stop) = (source.status(), Stop::default());
         let (sender, batches) = crossbeam_channel::bounded::<Batch>(4);
         let (memory, ledger) = (Memory::new(self.memory), Arc::<SourceLedger>::default());
@@ -162,14 +174,17 @@ impl Lab {
         };
         let received = Arc::<Received>::default();
         let record = Arc::clone(&received);
+        let released = Stop::default();
+        let gate = released.clone();
         let worker = std::thread::spawn(move || {
             let mut kept = Vec::new();
+            while acks == Acks::WhenReleased && !gate.wait(DEADLINE) {}
             for batch in batches {
                 if acks != Acks::Counting {
                     record.take(&batch);
                 }
                 match acks {
-                    Acks::AtOnce | Acks::Counting => {
+                    Acks::AtOnce | Acks::Counting | Acks::WhenReleased => {
                         let Batch { ack, .. } = batch;
                         ack.done();
                     }
@@ -181,7 +196,19 @@ impl Lab {
         let reader = std::thread::Builder::new().name("reader".to_owned());
         let source = reader.spawn(move || source.run(context).unwrap()).unwrap();
         let _installation = installation;
-        Run { stop, status, checkpoints, ledger, memory, once, received, source, worker, _installation }
+        Run {
+            stop,
+            status,
+            checkpoints,
+            ledger,
+            memory,
+            once,
+            released,
+            received,
+            source,
+            worker,
+            _installation,
+        }
     }
 }
 
@@ -263,6 +290,16 @@ impl Run {
         }
     }
 
+    /// Lets the worker take batches.
+    pub(crate) fn release(&self) {
+        self.released.ask();
+    }
+
+    /// One of the source's counters.
+    pub(crate) fn count(&self, counter: impl Fn(&FileCounters) -> &AtomicU64) -> u64 {
+        counter(&self.status.counters).load(Ordering::Relaxed)
+    }
+
     /// Whether the source has ended by itself.
     pub(crate) fn is_finished(&self) -> bool {
         self.source.is_finished()
@@ -287,6 +324,7 @@ impl Run {
             self.until("everything is read", |run| run.source.is_finished());
         }
         self.stop.ask();
+        self.release();
         self.source.join().unwrap();
         drop(self.worker.join().unwrap());
         assert!(self.ledger.counts().adds_up());
@@ -302,6 +340,17 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not in time: {what}");
         assert!(!never.wait(Duration::from_millis(5)));
     }
+}
+
+/// Runs one ignored test of this binary in a process of its own, in a shell that this command limits.
+pub(crate) fn run_limited(shell: &[&str], limit: &str, test: &str) {
+    let binary = std::env::current_exe().unwrap();
+    let command = format!("{limit} && exec {} --exact --ignored --nocapture {test}", binary.display());
+    let output =
+        std::process::Command::new(shell[0]).args(&shell[1..]).args(["-c", &command]).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+    assert!(String::from_utf8_lossy(&text).contains("1 passed"), "{}", String::from_utf8_lossy(&text));
 }
 
 /// The texts of lines.

@@ -37,8 +37,14 @@ impl Daemon {
     /// Starts `logweir run` and gives it back at once; its output is appended to `log`.
     #[track_caller]
     pub(crate) fn run(config: &Path, admin: SocketAddr, log: &Path) -> Self {
+        Self::run_by(&mut Command::new(binary()), config, admin, log)
+    }
+
+    /// Like [`Daemon::run`], by a command that becomes the binary.
+    #[track_caller]
+    pub(crate) fn run_by(command: &mut Command, config: &Path, admin: SocketAddr, log: &Path) -> Self {
         let file = OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let child = Command::new(binary())
+        let child = command
             .arg("run")
             .arg(config)
             .stdin(Stdio::null())

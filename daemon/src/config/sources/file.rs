@@ -25,7 +25,7 @@ table! {
     pub(super) struct FileKeys {
         /// Files to read; `*`, `?`, `[a-z]`, `{a,b}` and `**` are patterns.
         paths: Vec<Glob>,
-        /// Files not to read, as patterns.
+        /// Files not to read, as patterns; what logweir itself writes is never read.
         exclude: Option<Vec<Glob>>,
         /// Where to begin in files that are there at the first start; later files are read from their beginning.
         read_from: ReadFrom = "beginning",
@@ -37,6 +37,9 @@ table! {
         multiline: Option<At<Nested<MultilineKeys>>>,
         /// How long the end of a renamed or deleted file must stand still before the file is closed.
         rotate_grace: Duration = "2s",
+        /// Time after which a deleted file is closed though lines of it are unread, because the outputs are stuck; they are
+        /// lost. Absent: it is kept, and its space on the disk with it, until it is read.
+        deleted_close_after: Option<Duration>,
         /// Most files kept open; idle ones are closed first.
         max_open_files: Integer<usize, 16, 1_000_000> = 4096,
         /// How long a file that does not grow is looked at often.
@@ -98,6 +101,7 @@ pub(super) fn source(found: &Found<'_>, _: &Arc<Keys>, decoder: &mut Decoder<'_>
         },
         partial_flush_after: keys.partial_flush_after,
         rotate_grace: keys.rotate_grace,
+        deleted_close_after: keys.deleted_close_after,
         max_open_files: keys.max_open_files.0,
         idle_after: keys.idle_after,
         idle_check_every: keys.idle_check_every,

@@ -40,6 +40,23 @@ fn rendered(template: &str, service: Option<&[u8]>) -> String {
 }
 
 #[test]
+fn a_glob_takes_every_path_of_a_template() {
+    let keys = Keys::new(64);
+    for (template, folder, glob) in [
+        ("/o/{service.name}.log", "/o", "*.log"),
+        ("/o/a{service.name}/{{x}}/[1]-{@timestamp|%Y}", "/o", "a*/\\{x\\}/\\[1\\]-*"),
+        ("/o/./p/copy.ndjson", "/o/./p", "copy.ndjson"),
+        ("/o/{service.name}//./a", "/o", "*/a"),
+        ("/copy.ndjson", "/", "copy.ndjson"),
+        ("copy.ndjson", ".", "copy.ndjson"),
+        ("{service.name}", ".", "*"),
+    ] {
+        let template = PathTemplate::new(template, &keys).unwrap();
+        assert_eq!(template.glob(), (folder, glob.to_owned()));
+    }
+}
+
+#[test]
 fn values_come_into_paths() {
     for (template, service, expected) in [
         ("/o/{service.name}.log", Some(&b"shop"[..]), "/o/shop.log"),

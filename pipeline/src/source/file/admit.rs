@@ -23,7 +23,7 @@ use super::reader::{Next, Reader, STORE_RETRY, Visit};
 use super::resume::{Candidate, Decision, HEAD_BYTES_MIN, Why, decide};
 use super::status::{FileCounters, FileState};
 use super::tail::Tail;
-use crate::checkpoint::{FileId, Record};
+use crate::checkpoint::Record;
 use crate::event::{ConstantSet, ConstantValue};
 use crate::source::CHUNK_BYTES;
 use crate::stream::{Position, Stream};
@@ -308,6 +308,27 @@ impl Reader {
         }
     }
 
+    /// Stores that the source has started, also when there was nothing to read: what it does not know at its next start
+    /// is newer than this one. Not before all that was there can be known again; until then a start is a first one.
+    pub(super) fn store_start(&mut self) {
+        let waits = self.store_again_at.is_some_and(|at| Instant::now() < at);
+        if self.start_stored || !self.searched || waits {
+            return;
+        }
+        // Where nothing was passed over, a beginning is found again without a record.
+        let is_known = |tail: &Tail| {
+            let has_place = tail.decided && (tail.stream.is_some() || tail.position.offset == 0);
+            has_place || tail.complaint.is_some()
+        };
+        if self.tails.values().all(is_known) {
+            let source = &self.naming.source;
+            let stored = self.checkpoints.has_started(source).is_ok_and(|started| started)
+                || self.checkpoints.start_durably(source).is_ok();
+            self.start_stored = stored;
+            self.store_again_at = (!stored).then(|| Instant::now() + STORE_RETRY);
+        }
+    }
+
     /// A file was cut short or written anew in place: what follows is another stream. When no path leads to the file, it
     /// is another's copy that overwrote it, and whoever needs that finds it.
     pub(super) fn rewritten(&mut self, number: u64, now: Instant) {
@@ -349,35 +370,6 @@ impl Reader {
             self.rewritten(number, now);
         }
     }
-
-    /// A closed file is not at its path any more: looks for it beside that.
-    pub(super) fn chase(&mut self, number: u64, now: Instant) -> Next {
-        let Some(tail) = self.tails.get_mut(&number) else {
-            return Next::Return;
-        };
-        tail.listed = false;
-        let Some(location) = find_by_number(&tail.location, tail.id) else {
-            FileCounters::add(&self.reading.status.counters.lost_bytes_possible, tail.unread());
-            return Next::Return;
-        };
-        match content::open(&location) {
-            Ok((file, facts)) if facts.id == tail.id => {
-                tail.content = Some(Content::new(file));
-                tail.location = location;
-                tail.note(facts, now);
-                FileCounters::add(&self.reading.status.counters.open, 1);
-                Next::GoOn
-            }
-            _ => Next::Return,
-        }
-    }
-}
-
-/// The path in the same folder that leads to this file.
-fn find_by_number(path: &Path, id: FileId) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(path.parent()?).ok()?;
-    let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-    paths.find(|path| path.symlink_metadata().is_ok_and(|metadata| identity::Facts::from(&metadata).id == id))
 }
 
 /// The place after the last complete line.

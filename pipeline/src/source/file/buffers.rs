@@ -13,8 +13,8 @@ use crate::buffers::BufferPool;
 use crate::memory::{Held, Memory};
 use crate::source::CHUNK_BYTES;
 
-/// How long a reader waits for memory before it looks around again.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a reader waits for memory, or for a worker, before it looks around again.
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes of each size, and how many idle buffers of it are kept.
 const SIZES: [(usize, usize); 3] = [(8 * 1024, 64), (64 * 1024, 16), (CHUNK_BYTES, 8)];
 

@@ -27,6 +27,9 @@ pub struct FileConfig {
     pub partial_flush_after: Duration,
     /// How long the end of a renamed or deleted file must stand still before the file is closed.
     pub rotate_grace: Duration,
+    /// How long a deleted file is kept open for what is not read of it, and its space on the disk with it; without a
+    /// limit, until it is read to its end.
+    pub deleted_close_after: Option<Duration>,
     /// Files kept open; those that were idle for longest are closed above that.
     pub max_open_files: usize,
     /// How long a file that does not grow is looked at often.
@@ -90,6 +93,7 @@ impl Default for FileConfig {
             multiline: None,
             partial_flush_after: Duration::from_secs(5),
             rotate_grace: Duration::from_secs(2),
+            deleted_close_after: None,
             max_open_files: 4096,
             idle_after: Duration::from_secs(10),
             idle_check_every: Duration::from_secs(2),

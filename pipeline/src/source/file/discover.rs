@@ -14,14 +14,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{SendTimeoutError, Sender};
-use rustix::io::Errno;
 
 use super::content::{not_regular, open};
+use super::failures::{Failures, is_starved, reason};
 use super::handover::{Found, Known, Message};
 use super::identity::Facts;
-use super::pattern::{PathSet, Visitor};
-use super::siblings::{self, Lost};
-use super::status::{FileCounters, FileSourceStatus};
+use super::pattern::PathSet;
+use super::search::Search;
+use super::siblings::Lost;
+use super::status::FileSourceStatus;
 use super::watch::{Change, Watcher};
 use crate::checkpoint::FileId;
 use crate::stop::Stop;
@@ -31,11 +32,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often everything is searched while folders cannot be watched, and paths that failed are tried again.
 const SEARCH_UNWATCHED_EVERY: Duration = Duration::from_secs(1);
 
+/// Every so many searches all paths are looked at, whatever the listings of their folders say: what is mounted over a
+/// file has another number than its entry there.
+const LOOK_AT_ALL_AFTER: u32 = 6;
 /// Paths that lead nowhere whose last file is remembered.
 const LOST_MAX: usize = 16_384;
 
 /// The reader is gone, or the stop was asked for.
-struct Over;
+pub(super) struct Over;
 
 /// The discovery thread.
 #[derive(Debug)]
@@ -43,21 +47,21 @@ pub(super) struct Discovery {
     pub(super) paths: Arc<PathSet>,
     pub(super) known: Arc<Known>,
     pub(super) out: Sender<Message>,
-    pub(super) status: Arc<FileSourceStatus>,
     pub(super) stop: Stop,
     pub(super) search_every: Duration,
-    names: HashMap<PathBuf, Name>,
+    pub(super) names: HashMap<PathBuf, Name>,
     listed: HashMap<FileId, u32>,
-    failures: HashMap<PathBuf, String>,
+    failures: Failures,
     watcher: Option<Watcher>,
     watch_failed: bool,
     /// What paths led to before: files may have been written under them since and renamed before anyone looked.
-    lost: HashMap<PathBuf, Lost>,
+    pub(super) lost: HashMap<PathBuf, Lost>,
     /// The paths of `lost` that were touched since the last search beside them.
-    touched: HashSet<PathBuf>,
+    pub(super) touched: HashSet<PathBuf>,
     /// New files that are told of after the search beside their paths.
-    held_back: Vec<Found>,
+    pub(super) held_back: Vec<Found>,
     started: bool,
+    searches: u32,
     /// Whether a path was not there at the start.
     awaits_path: bool,
     /// In nanoseconds since 1970-01-01T00:00:00Z.
@@ -66,8 +70,8 @@ pub(super) struct Discovery {
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug)]
-struct Name {
-    id: FileId,
+pub(super) struct Name {
+    pub(super) id: FileId,
     birth: i64,
     /// The number in the folder's listing; on layered file systems another than the file's own.
     entry: Option<u64>,
@@ -93,18 +97,18 @@ impl Discovery {
             paths,
             known,
             out,
-            status,
             stop,
             search_every,
             names: HashMap::new(),
             listed: HashMap::new(),
-            failures: HashMap::new(),
+            failures: Failures::new(status),
             watcher: watcher.ok(),
             watch_failed,
             touched: lost.keys().cloned().collect(),
             lost,
             held_back: Vec::new(),
             started: false,
+            searches: 0,
             awaits_path: false,
             started_at: crate::time::now(),
         }
@@ -134,11 +138,13 @@ impl Discovery {
             let search = self.wait(&mut changes)?;
             let every = if self.watch_failed { SEARCH_UNWATCHED_EVERY } else { self.search_every };
             let now = Instant::now();
-            if search || now.duration_since(searched_at) >= every {
+            let retry = now.duration_since(retried_at) >= SEARCH_UNWATCHED_EVERY;
+            let folder_is_back = retry && self.failures.folder_is_back();
+            if search || folder_is_back || now.duration_since(searched_at) >= every {
                 self.search()?;
                 (searched_at, retried_at) = (now, now);
-            } else if now.duration_since(retried_at) >= SEARCH_UNWATCHED_EVERY {
-                for path in self.failures.keys().cloned().collect::<Vec<_>>() {
+            } else if retry {
+                for path in self.failures.files() {
                     self.look(path, None)?;
                 }
                 let again = self.lost.iter().filter(|(_, lost)| lost.looked).map(|(path, _)| path.clone());
@@ -187,37 +193,38 @@ impl Discovery {
         if let Some(watcher) = &mut self.watcher {
             watcher.retain(|folder| search.folders.contains(folder));
         }
-        self.note_watch_failure(search.watch_error.as_ref());
-        for (path, error) in search.failed {
-            self.fail(path, &error);
-        }
+        self.note_watch_failure(&search);
+        let look_at_all = self.searches.is_multiple_of(LOOK_AT_ALL_AFTER);
+        self.searches = self.searches.wrapping_add(1);
         let mut seen = HashSet::with_capacity(search.names.len());
-        for (path, entry) in search.names {
+        for (path, entry) in std::mem::take(&mut search.names) {
             let unchanged = entry.and_then(|(number, kind)| {
                 let name = self.names.get(&path)?;
                 (kind.is_file() && name.entry == Some(number)).then_some(())
             });
-            if unchanged.is_none() {
+            if unchanged.is_none() || look_at_all {
                 self.look(path.clone(), entry)?;
             }
             seen.insert(path);
         }
-        let gone = self.names.keys().filter(|path| !seen.contains(*path)).cloned().collect::<Vec<_>>();
-        for path in gone {
+        let gone = self.names.keys().filter(|path| !seen.contains(*path) && !search.is_blind_to(path));
+        for path in gone.cloned().collect::<Vec<_>>() {
             self.look(path, None)?;
         }
-        self.failures.retain(|path, _| seen.contains(path) || search.folders.contains(path));
+        self.failures.retain(|path| seen.contains(path));
+        self.failures.note_folders(search.failed);
         self.search_beside()
     }
 
-    fn note_watch_failure(&mut self, error: Option<&(PathBuf, io::Error)>) {
-        if let Some((folder, error)) = error
+    fn note_watch_failure(&mut self, search: &Search) {
+        let unwatched = search.unwatched();
+        if let Some((folder, error)) = unwatched
             && !self.watch_failed
         {
-            tracing::warn!(folder = %folder.display(), %error,
-                "a folder cannot be watched; searching every second instead; raise fs.inotify.max_user_watches");
+            let (folder, reason) = (folder.display(), reason(error));
+            tracing::warn!(%folder, reason, "a folder cannot be watched; searching every second instead");
         }
-        self.watch_failed = error.is_some() || self.watcher.is_none();
+        self.watch_failed = unwatched.is_some() || self.watcher.is_none();
     }
 
     /// Finds out what a path leads to now, and tells what is new about it.
@@ -231,11 +238,16 @@ impl Discovery {
                 }
                 return self.unlist(&path);
             }
+            // What nobody may look at may still be there.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.fail(path, &error);
+                return Ok(());
+            }
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
                     self.fail(path.clone(), &error);
                 } else if self.started {
-                    self.failures.remove(&path);
+                    self.failures.forget(&path);
                 } else {
                     tracing::info!("waiting for {}: it does not exist yet", path.display());
                     self.awaits_path = true;
@@ -245,6 +257,11 @@ impl Discovery {
                 return Ok(());
             }
         };
+        let is_as_before = self.names.get(&path).is_some_and(|name| name.id == facts.id);
+        if !is_as_before && self.paths.own.contains(&path, facts.id) {
+            self.failures.note_own(path.clone());
+            return self.unlist(&path);
+        }
         if self.started && !self.names.contains_key(&path) && self.lost.len() < LOST_MAX {
             // A path that is new since the start: others may have been written under it and renamed since then.
             let since_start = Lost { birth: self.started_at, newest: self.started_at, ..Lost::default() };
@@ -257,6 +274,7 @@ impl Discovery {
         match self.names.get_mut(&path) {
             Some(name) if name.id == facts.id => {
                 name.entry = entry.or(name.entry);
+                self.failures.forget(&path);
                 return Ok(());
             }
             Some(_) => {
@@ -270,10 +288,15 @@ impl Discovery {
             self.list(path.clone(), name);
             return self.tell(Message::Named(facts.id, path));
         }
+        self.open(path, name)
+    }
+
+    /// Opens a file that is not known, and tells of it.
+    fn open(&mut self, path: PathBuf, name: Name) -> Result<(), Over> {
         match open(&path) {
             // The path may have been turned to another file since; the descriptor tells the truth.
             Ok((file, facts)) => {
-                self.failures.remove(&path);
+                self.failures.forget(&path);
                 self.list(path.clone(), Name { id: facts.id, birth: facts.birth, ..name });
                 if self.known.add(facts.id) {
                     let beside = self.touched.contains(&path);
@@ -322,57 +345,14 @@ impl Discovery {
         Ok(())
     }
 
-    /// Looks beside paths that lead elsewhere now for files that were written under them and never seen.
-    fn search_beside(&mut self) -> Result<(), Over> {
-        let mut by_folder: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
-        for path in std::mem::take(&mut self.touched) {
-            let Some(lost) = self.lost.get(&path) else {
-                continue;
-            };
-            let name = self.names.get(&path);
-            let is_as_before = name.is_some_and(|name| lost.files.contains(&name.id));
-            if is_as_before && lost.files.iter().all(|&id| self.known.contains(id)) {
-                self.lost.remove(&path);
-            } else if let Some(folder) = path.parent() {
-                by_folder.entry(folder.to_owned()).or_default().push(path);
-            }
-        }
-        for (folder, touched) in by_folder {
-            for (path, found) in siblings::find(&folder, &touched, &self.lost, &self.paths, &self.known) {
-                if self.known.add(found.facts.id) {
-                    self.tell(Message::Found(Found { path, ..found }))?;
-                }
-            }
-            for path in touched.iter().filter(|path| self.names.contains_key(*path)) {
-                match self.lost.get_mut(path) {
-                    Some(lost) if !lost.looked => lost.looked = true,
-                    _ => drop(self.lost.remove(path)),
-                }
-            }
-        }
-        for found in std::mem::take(&mut self.held_back) {
-            self.tell(Message::Found(found))?;
-        }
-        Ok(())
-    }
-
-    /// Says once for each path and reason what is wrong.
     fn fail(&mut self, path: PathBuf, error: &io::Error) {
-        let mut reason = error.to_string();
-        if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
+        if is_starved(error) {
             self.known.starve();
-            reason.push_str(
-                "; raise the limit of open files (`ulimit -n`, `LimitNOFILE=`) or lower max_open_files",
-            );
         }
-        if self.failures.get(&path) != Some(&reason) {
-            FileCounters::add(&self.status.counters.errors, 1);
-            tracing::warn!(path = %path.display(), reason, "cannot read a path of a file source; trying again");
-            self.failures.insert(path, reason);
-        }
+        self.failures.note(path, error);
     }
 
-    fn tell(&self, message: Message) -> Result<(), Over> {
+    pub(super) fn tell(&self, message: Message) -> Result<(), Over> {
         let mut message = message;
         loop {
             match self.out.send_timeout(message, LOOK_EVERY) {
@@ -382,36 +362,5 @@ impl Discovery {
                 Err(SendTimeoutError::Disconnected(_)) => return Err(Over),
             }
         }
-    }
-}
-
-/// What one search came across.
-#[derive(Default)]
-struct Search {
-    names: Vec<(PathBuf, Option<(u64, FileType)>)>,
-    folders: HashSet<PathBuf>,
-    failed: Vec<(PathBuf, io::Error)>,
-    watch: Option<Watcher>,
-    watch_error: Option<(PathBuf, io::Error)>,
-}
-
-impl Visitor for Search {
-    fn name(&mut self, path: PathBuf, entry: Option<(u64, FileType)>) {
-        self.names.push((path, entry));
-    }
-
-    fn folder(&mut self, path: &Path) {
-        if !self.folders.insert(path.to_owned()) {
-            return;
-        }
-        if let Some(Err(error)) = self.watch.as_mut().map(|watch| watch.watch(path))
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            self.watch_error = Some((path.to_owned(), error));
-        }
-    }
-
-    fn failed(&mut self, path: &Path, error: &io::Error) {
-        self.failed.push((path.to_owned(), io::Error::new(error.kind(), error.to_string())));
     }
 }

@@ -7,6 +7,8 @@
 //!
 //! [`FileConfig::idle_check_every`]: super::config::FileConfig::idle_check_every
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -14,6 +16,7 @@ use super::content::{self, Content};
 use super::identity::Facts;
 use super::reader::{Next, Reader};
 use super::status::{FileCounters, FileState};
+use crate::checkpoint::FileId;
 
 impl Reader {
     /// Takes a file off the hot list.
@@ -60,8 +63,7 @@ impl Reader {
         for number in changed {
             self.heat(number, now);
         }
-        let held = self.tails.values().filter(|tail| !tail.listed && tail.content.is_some()).count();
-        self.reading.status.counters.held.store(held as u64, Ordering::Relaxed);
+        self.look_at_held(now);
         self.limit_open_files();
     }
 
@@ -83,21 +85,50 @@ impl Reader {
     }
 
     /// Opens a file that was closed to save descriptors.
-    pub(super) fn wake(&mut self, number: u64, now: Instant) -> Next {
+    ///
+    /// # Errors
+    /// When it cannot be opened now, and may be later.
+    pub(super) fn wake(&mut self, number: u64, now: Instant) -> io::Result<Next> {
         let Some(tail) = self.tails.get_mut(&number) else {
-            return Next::Return;
+            return Ok(Next::Return);
         };
-        let opened = content::open(&tail.location);
-        match opened {
+        match content::open(&tail.location) {
             Ok((file, facts)) if facts.id == tail.id => {
                 tail.content = Some(Content::new(file));
                 tail.note(facts, now);
                 FileCounters::add(&self.reading.status.counters.open, 1);
                 FileCounters::add(&self.reading.status.counters.reopened, 1);
                 self.check_identity(number, now);
-                Next::GoOn
+                Ok(Next::GoOn)
             }
-            _ => self.chase(number, now),
+            Err(error) if !leads_elsewhere(&error) => Err(error),
+            Ok(_) | Err(_) => self.chase(number, now),
+        }
+    }
+
+    /// A closed file is not at its path any more: looks for it beside that.
+    ///
+    /// # Errors
+    /// When it cannot be looked for or opened now, and may be later.
+    fn chase(&mut self, number: u64, now: Instant) -> io::Result<Next> {
+        let Some(tail) = self.tails.get_mut(&number) else {
+            return Ok(Next::Return);
+        };
+        tail.listed = false;
+        let Some(location) = find_by_number(&tail.location, tail.id)? else {
+            FileCounters::add(&self.reading.status.counters.lost_bytes_possible, tail.unread());
+            return Ok(Next::Return);
+        };
+        match content::open(&location)? {
+            (file, facts) if facts.id == tail.id => {
+                tail.content = Some(Content::new(file));
+                tail.location = location;
+                tail.note(facts, now);
+                FileCounters::add(&self.reading.status.counters.open, 1);
+                Ok(Next::GoOn)
+            }
+            // It was renamed again meanwhile.
+            _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
@@ -113,4 +144,26 @@ impl Reader {
             self.checkpoints.forget(stream);
         }
     }
+}
+
+/// Whether something else than a file is at a path now, or nothing.
+fn leads_elsewhere(error: &io::Error) -> bool {
+    // What is no regular file is refused as an invalid input.
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput
+    )
+}
+
+/// The path in the same folder that leads to this file.
+fn find_by_number(path: &Path, id: FileId) -> io::Result<Option<PathBuf>> {
+    let Some(folder) = path.parent() else { return Ok(None) };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if leads_elsewhere(&error) => return Ok(None),
+        entries => entries?,
+    };
+    let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let is_it =
+        |path: &PathBuf| path.symlink_metadata().is_ok_and(|metadata| Facts::from(&metadata).id == id);
+    Ok(paths.find(is_it))
 }

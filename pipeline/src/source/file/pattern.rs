@@ -10,8 +10,11 @@ use std::fs::FileType;
 use std::io;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+
+use super::own::OwnFiles;
 
 /// Folders that `**` descends at most.
 const DEPTH_MAX: usize = 64;
@@ -45,6 +48,8 @@ pub(super) struct PathSet {
     patterns: Vec<Vec<Part>>,
     include: GlobSet,
     exclude: GlobSet,
+    /// What is left alone though it matches.
+    pub(super) own: Arc<OwnFiles>,
 }
 
 #[derive(Debug)]
@@ -87,7 +92,7 @@ impl PathSet {
         }
         let built =
             |set: GlobSetBuilder| set.build().map_err(|error| invalid(&paths.join(", "), &error.to_string()));
-        Ok(Self { patterns, include: built(include)?, exclude: built(excluded)? })
+        Ok(Self { patterns, include: built(include)?, exclude: built(excluded)?, own: Arc::default() })
     }
 
     /// Whether this path is one to read.
@@ -141,10 +146,15 @@ impl PathSet {
             if !self.exclude.is_match(&path) {
                 visitor.name(path, None);
             }
-        } else if path.is_dir() {
-            self.descend(&path, rest, depth, visitor);
         } else {
-            visitor.folder(folder);
+            match std::fs::metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => self.descend(&path, rest, depth, visitor),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    visitor.failed(folder, &error);
+                }
+                // It may become a folder.
+                Ok(_) | Err(_) => visitor.folder(folder),
+            }
         }
     }
 
@@ -200,7 +210,7 @@ fn absolute(glob: &str) -> Result<String, PatternError> {
     path.into_os_string().into_string().map_err(|_| invalid(glob, "the working folder's name is not UTF-8"))
 }
 
-fn compile(glob: &str) -> Result<globset::Glob, PatternError> {
+pub(super) fn compile(glob: &str) -> Result<globset::Glob, PatternError> {
     let built = GlobBuilder::new(glob).literal_separator(true).build();
     built.map_err(|error| invalid(glob, &error.kind().to_string()))
 }

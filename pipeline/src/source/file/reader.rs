@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Reader`], the hot list, and the end of a file's life.
 //! Promises: files that grow are read in turns of at most [`QUANTUM`]; a file that was renamed or deleted is read to
-//! its end before it is closed.
+//! its end before it is closed, unless the config gives deleted ones up (`held.rs`).
 //! Never: sends a line before its stream's identity is stored, nor one whose end was decided before that is.
 
 use std::cmp::Reverse;
@@ -12,27 +12,26 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::buffers::PATIENCE;
 use super::config::FileConfig;
 use super::content::Content;
 use super::cuts::WantedCut;
+use super::failures::{is_starved, reason};
 use super::handover::{Known, Message};
 use super::history::History;
 use super::identity::Naming;
 use super::lines::End;
+use super::schedule::{WAIT_MAX, WAIT_MIN, ending, is_idle, wait_for_bytes};
 use super::status::{FileCounters, FileState};
 use super::tail::{Reading, Tail};
 use super::turn::Turn;
 use crate::checkpoint::{Checkpoints, FileId, Record};
-use crate::source::{CHUNK_BYTES, SourceContext};
+use crate::event::Batch;
+use crate::source::{PipelineEnded, SourceContext};
 use crate::stream::Stream;
 
 /// Bytes that one file is read for before it is the next one's turn.
 const QUANTUM: u64 = 1024 * 1024;
-/// Bytes that a look at a growing file should bring: a chunk, and some room so that it is not just more than one.
-const BYTES_PER_LOOK: u64 = CHUNK_BYTES as u64 / 16 * 15;
-/// The shortest and the longest time between two looks at a file that grows.
-const WAIT_MIN: Duration = Duration::from_millis(5);
-const WAIT_MAX: Duration = Duration::from_millis(250);
 /// How long the thread sleeps at most before it looks around.
 const SLEEP_MAX: Duration = WAIT_MAX;
 /// Messages taken before files are read again.
@@ -41,7 +40,7 @@ const MESSAGES_AT_ONCE: usize = 1024;
 const RENAMED_KEPT: Duration = Duration::from_secs(60);
 /// How long a file that cannot be read is left alone at first, and at most.
 const RETRY_MIN: Duration = Duration::from_secs(1);
-const RETRY_MAX: Duration = Duration::from_secs(60);
+const RETRY_MAX: Duration = Duration::from_secs(10);
 /// How long files wait after something about them could not be stored.
 pub(super) const STORE_RETRY: Duration = Duration::from_millis(500);
 /// How often records of files that are there are told to be, and old ones are forgotten.
@@ -57,8 +56,10 @@ pub(super) struct Reader {
     pub(super) known: Arc<Known>,
     pub(super) history: History,
     pub(super) messages: Receiver<Message>,
-    /// Whether no stream of this source was known at the start.
+    /// Whether this source has never started before, as far as is stored.
     pub(super) first_start: bool,
+    /// Whether it is stored that it has.
+    pub(super) start_stored: bool,
     pub(super) tails: HashMap<u64, Tail>,
     pub(super) by_file: HashMap<FileId, u64>,
     pub(super) by_stream: HashMap<u64, u64>,
@@ -71,6 +72,8 @@ pub(super) struct Reader {
     pub(super) cuts_due_at: Instant,
     /// When storing is tried again after it failed.
     pub(super) store_again_at: Option<Instant>,
+    /// A batch that its worker has not taken yet. Nothing is read before it is.
+    pub(super) waiting: Option<Box<Batch>>,
     /// The one compressed file that is open: each takes some MiB.
     pub(super) decompressing: Option<u64>,
     /// Whether everything that was there at the start has been told.
@@ -89,6 +92,14 @@ pub(super) enum Next {
 impl Reader {
     /// Reads until the stop is asked for, nobody takes batches any more, or, with `once`, everything is read.
     pub(super) fn run(mut self) {
+        self.read_on();
+        // What was read goes out with the rest; without workers nobody takes it.
+        if let Some(batch) = self.waiting.take() {
+            drop(self.reading.batches.send(*batch));
+        }
+    }
+
+    fn read_on(&mut self) {
         loop {
             if self.context.stop.is_asked() || self.take_messages() == Next::Return {
                 return;
@@ -99,6 +110,7 @@ impl Reader {
                 return;
             }
             self.store_identities();
+            self.store_start();
             if now.duration_since(self.idle_looked_at) >= self.config.idle_check_every {
                 self.look_at_idle(now);
             }
@@ -173,6 +185,16 @@ impl Reader {
     }
 
     fn read_due(&mut self, now: Instant) -> Next {
+        if let Some(batch) = self.waiting.take() {
+            match self.reading.batches.send_within(*batch, PATIENCE) {
+                Ok(None) => {}
+                Ok(Some(batch)) => {
+                    self.waiting = Some(Box::new(batch));
+                    return Next::GoOn;
+                }
+                Err(PipelineEnded) => return Next::Return,
+            }
+        }
         while let Some(&Reverse((due, number))) = self.due.peek() {
             if due > now || self.context.stop.is_asked() {
                 break;
@@ -180,7 +202,7 @@ impl Reader {
             self.due.pop();
             match self.visit(number, Instant::now()) {
                 Visit::Again(wait) => self.due.push(Reverse((Instant::now() + wait, number))),
-                Visit::NoMemory => {
+                Visit::Stuck => {
                     // The wait was long already: whoever is next would wait as long.
                     self.due.push(Reverse((Instant::now(), number)));
                     return Next::GoOn;
@@ -198,8 +220,12 @@ impl Reader {
         let Some(tail) = self.tails.get_mut(&number) else {
             return Visit::Close;
         };
-        if tail.content.is_none() && self.wake(number, now) == Next::Return {
-            return Visit::Close;
+        if tail.content.is_none() {
+            match self.wake(number, now) {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Return) => return Visit::Close,
+                Err(error) => return self.failed(number, &error, now),
+            }
         }
         let Some(tail) = self.tails.get_mut(&number) else {
             return Visit::Close;
@@ -236,7 +262,11 @@ impl Reader {
                 self.at_end(number, read, end, now)
             }
             Turn::Cut(offset) => self.cut(number, offset, now),
-            Turn::NoMemory => Visit::NoMemory,
+            Turn::NoMemory => Visit::Stuck,
+            Turn::Full(batch) => {
+                self.waiting = Some(batch);
+                Visit::Stuck
+            }
             Turn::Rewritten => {
                 self.rewritten(number, now);
                 Visit::Again(Duration::ZERO)
@@ -255,6 +285,7 @@ impl Reader {
         let Some(tail) = self.tails.get_mut(&number) else {
             return Visit::Close;
         };
+        tail.complaint = None;
         let quiet = now.duration_since(tail.changed_at);
         let settled = tail.is_exhausted(End::CloseLine);
         if self.context.once && (settled || end == End::CloseLine) {
@@ -280,7 +311,10 @@ impl Reader {
         let Some(tail) = self.tails.get_mut(&number) else {
             return Visit::Close;
         };
-        let reason = error.to_string();
+        if is_starved(error) {
+            self.known.starve();
+        }
+        let reason = reason(error);
         if tail.complaint.as_ref() != Some(&reason) {
             FileCounters::add(&self.reading.status.counters.errors, 1);
             tracing::warn!(path = %tail.location.display(), reason, "cannot read a file; trying again");
@@ -345,36 +379,8 @@ impl Reader {
 #[derive(Debug)]
 pub(super) enum Visit {
     Again(Duration),
-    NoMemory,
+    Stuck,
     Rest,
     Close,
     Ended,
-}
-
-/// What becomes of an incomplete end now.
-fn ending(config: &FileConfig, tail: &Tail, once: bool, now: Instant) -> End {
-    let quiet = now.duration_since(tail.changed_at);
-    let closing = !tail.listed && quiet >= config.rotate_grace;
-    let event_waited = config.multiline.as_ref().is_some_and(|multiline| quiet >= multiline.flush_after);
-    if once || closing || tail.compressed || quiet >= config.partial_flush_after {
-        End::CloseLine
-    } else if event_waited {
-        End::CloseEvent
-    } else {
-        End::Open
-    }
-}
-
-/// Whether a file that has nothing more to read needs no frequent looks.
-fn is_idle(config: &FileConfig, tail: &Tail, quiet: Duration) -> bool {
-    let unchanged_for = crate::time::now().saturating_sub(tail.modified);
-    let idle_after = i64::try_from(config.idle_after.as_nanos()).unwrap_or(i64::MAX);
-    // A file that was found long after its last line, and has not changed since, need not be watched at all.
-    quiet >= config.idle_after || (tail.changed_at == tail.found_at && unchanged_for >= idle_after)
-}
-
-/// How long to wait until a file that brought `read` bytes in `since` will have brought enough for a look.
-fn wait_for_bytes(since: Duration, read: u64) -> Duration {
-    let nanos = u128::from(BYTES_PER_LOOK) * since.as_nanos() / u128::from(read);
-    u64::try_from(nanos).map_or(WAIT_MAX, Duration::from_nanos).clamp(WAIT_MIN, WAIT_MAX)
 }

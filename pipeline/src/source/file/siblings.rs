@@ -1,6 +1,6 @@
 //! The search beside a path for files that were renamed away from it.
 //!
-//! Owns: [`find`].
+//! Owns: the part of [`Discovery`] that makes up for names that changed between two looks.
 //! Promises: a file that was written under a path and renamed before anyone looked is found, as long as its new name
 //! begins with the old one, as log rotation has it; one that was read before is found under any name in its folder.
 //! Never: takes a file that was made before the one last seen, or that a glob finds anyway.
@@ -12,7 +12,8 @@ use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 use super::content::open;
-use super::handover::{Found, Known};
+use super::discover::{Discovery, Over};
+use super::handover::{Found, Known, Message};
 use super::identity::Facts;
 use super::pattern::PathSet;
 use crate::checkpoint::FileId;
@@ -32,9 +33,45 @@ pub(super) struct Lost {
     pub(super) newest: i64,
 }
 
+impl Discovery {
+    /// Looks beside paths that lead elsewhere now for files that were written under them and never seen.
+    pub(super) fn search_beside(&mut self) -> Result<(), Over> {
+        let mut by_folder: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
+        for path in std::mem::take(&mut self.touched) {
+            let Some(lost) = self.lost.get(&path) else {
+                continue;
+            };
+            let name = self.names.get(&path);
+            let is_as_before = name.is_some_and(|name| lost.files.contains(&name.id));
+            if is_as_before && lost.files.iter().all(|&id| self.known.contains(id)) {
+                self.lost.remove(&path);
+            } else if let Some(folder) = path.parent() {
+                by_folder.entry(folder.to_owned()).or_default().push(path);
+            }
+        }
+        for (folder, touched) in by_folder {
+            for (path, found) in find(&folder, &touched, &self.lost, &self.paths, &self.known) {
+                if self.known.add(found.facts.id) {
+                    self.tell(Message::Found(Found { path, ..found }))?;
+                }
+            }
+            for path in touched.iter().filter(|path| self.names.contains_key(*path)) {
+                match self.lost.get_mut(path) {
+                    Some(lost) if !lost.looked => lost.looked = true,
+                    _ => drop(self.lost.remove(path)),
+                }
+            }
+        }
+        for found in std::mem::take(&mut self.held_back) {
+            self.tell(Message::Found(found))?;
+        }
+        Ok(())
+    }
+}
+
 /// The files in the folder that were read under one of the paths, or were made after those and carry such a name; in
 /// the order in which they were made, each with the path it was written under.
-pub(super) fn find(
+fn find(
     folder: &Path,
     touched: &[PathBuf],
     lost: &HashMap<PathBuf, Lost>,
@@ -61,7 +98,11 @@ pub(super) fn find(
         let Ok(metadata) = entry.metadata() else { continue };
         let facts = Facts::from(&metadata);
         let wanted = lost.files.contains(&facts.id) || (lost.birth != 0 && facts.birth >= lost.birth);
-        if !metadata.is_file() || !wanted || known.contains(facts.id) {
+        if !metadata.is_file()
+            || !wanted
+            || known.contains(facts.id)
+            || paths.own.contains(&location, facts.id)
+        {
             continue;
         }
         if let Ok((file, facts)) = open(&location) {

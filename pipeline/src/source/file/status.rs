@@ -62,19 +62,23 @@ pub struct FileStatus {
 pub struct FileCounters {
     /// Files open now.
     pub open: AtomicU64,
-    /// Renamed or deleted files that are still open, and keep their space on the disk; counted with every look at idle
-    /// files.
+    /// Renamed or deleted files that are still open; counted with every look at idle files.
     pub held: AtomicU64,
+    /// Bytes of the deleted ones among them, which keep their space on the disk.
+    pub held_bytes: AtomicU64,
     /// Files that were renamed or deleted, read to their end and closed.
     pub rotated: AtomicU64,
     /// Files that were cut short or written anew in place.
     pub truncated: AtomicU64,
-    /// Bytes that were in a file when it was cut short and in no copy of it: lost, unless someone has read them.
+    /// Bytes that were in a file when it was cut short and in no copy of it, or when it was given up: lost, unless
+    /// someone has read them.
     pub lost_bytes_possible: AtomicU64,
     /// Lines that were longer than the limit.
     pub cut_lines: AtomicU64,
     /// Paths that could not be listed, opened or read.
     pub errors: AtomicU64,
+    /// Paths that were left alone because they lead to a file that this process writes.
+    pub own_files: AtomicU64,
     /// Reads of idle files that had been closed.
     pub reopened: AtomicU64,
 }

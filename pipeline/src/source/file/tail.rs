@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::buffers::{Buffer, Buffers};
+use super::buffers::{Buffer, Buffers, PATIENCE};
 use super::content::Content;
 use super::encoding::Text;
 use super::identity::{self, Facts, marker_len};
@@ -82,8 +82,9 @@ pub(super) struct Tail {
     pub(super) found_at: Instant,
     /// Whether a path of the source leads to it.
     pub(super) listed: bool,
-    /// Whether it has no name at all any more.
+    /// Whether it has no name at all any more, and since when that is known.
     pub(super) deleted: bool,
+    pub(super) deleted_at: Option<Instant>,
     /// Whether it is read often.
     pub(super) hot: bool,
     /// The time between the last two looks, and when the last was.
@@ -130,6 +131,7 @@ impl Tail {
             found_at: now,
             listed: true,
             deleted: facts.links == 0,
+            deleted_at: None,
             hot: false,
             wait: Duration::ZERO,
             looked_at: now,
@@ -371,7 +373,10 @@ impl Tail {
             buffer.replace(taken.decoded)
         };
         let batch = Batch::new(chunk, taken.events, Arc::clone(stream), taken.read_at, ack);
-        Ok(reading.batches.send(batch)?)
+        match reading.batches.send_within(batch, PATIENCE)? {
+            Some(batch) => Err(Turn::Full(Box::new(batch))),
+            None => Ok(()),
+        }
     }
 }
 

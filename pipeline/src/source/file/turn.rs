@@ -6,6 +6,7 @@
 
 use std::io;
 
+use crate::event::Batch;
 use crate::source::PipelineEnded;
 
 /// How a turn of reading ended.
@@ -19,6 +20,8 @@ pub(super) enum Turn {
     Cut(u64),
     /// The memory budget is used up.
     NoMemory,
+    /// The worker takes no batch now; this one, whose lines are read, waits for it.
+    Full(Box<Batch>),
     /// The file was cut short or written anew.
     Rewritten,
     /// The file cannot be read.

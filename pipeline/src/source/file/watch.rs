@@ -118,3 +118,33 @@ impl Watcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_overflows_asks_for_a_search() {
+        let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        let limit = limit.trim().parse::<usize>().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        let mut watcher = Watcher::new().unwrap();
+        watcher.watch(folder.path()).unwrap();
+        std::fs::write(&one, "").unwrap();
+        // Each renaming is two events.
+        for _ in 0..=limit / 4 {
+            std::fs::rename(&one, &other).unwrap();
+            std::fs::rename(&other, &one).unwrap();
+        }
+        let mut changes = Vec::new();
+        watcher.wait(Duration::ZERO, &mut changes).unwrap();
+        assert_eq!(changes.last(), Some(&Change::Search));
+        assert_eq!(changes.iter().filter(|change| **change == Change::Search).count(), 1);
+        // It is told of once; what happens next is told as always.
+        changes.clear();
+        std::fs::rename(&one, &other).unwrap();
+        watcher.wait(Duration::ZERO, &mut changes).unwrap();
+        assert_eq!(changes, [Change::Name(one), Change::Name(other)]);
+    }
+}
