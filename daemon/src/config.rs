@@ -28,6 +28,7 @@ use std::path::PathBuf;
 
 pub(crate) use checked::Config;
 pub(crate) use error::Report;
+pub(crate) use graph::Way;
 pub(crate) use nearest::nearest;
 
 /// Loads the config of these files and folders. The report holds what is wrong, and warnings; without a config it

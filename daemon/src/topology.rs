@@ -18,16 +18,17 @@ use logweir_outputs::output::{Output, OutputDependencies};
 use logweir_pipeline::checkpoint::Checkpoints;
 use logweir_pipeline::event::Constants;
 use logweir_pipeline::installation::Installation;
+use logweir_pipeline::router::{Branch, Way};
 use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
 use logweir_pipeline::source::{BatchSender, SourceContext, stdin};
-use logweir_pipeline::worker::{Route, Worker};
+use logweir_pipeline::worker::Worker;
 use logweir_pipeline::{Batch, Ledger, Memory, SourceMeta, Stop};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::admin::Overview;
-use crate::config::Config;
 use crate::config::sources::{Source, SourceKind};
+use crate::config::{self, Config};
 use stage::Stage;
 
 /// Batches that wait before each worker: enough to keep it busy, few enough to cost little.
@@ -225,11 +226,11 @@ fn start_workers(
     outputs: &[Output],
     stop: &Stop,
 ) -> anyhow::Result<Stage> {
-    let routes = routes(config);
+    let ways = ways(config);
     let mut workers = Stage::default();
     for (number, inbox) in inboxes.into_iter().enumerate() {
         let lanes = outputs.iter().map(|output| output.lanes.lane()).collect();
-        let worker = Worker::new(inbox, Arc::clone(&config.keys), routes.clone(), lanes);
+        let worker = Worker::new(inbox, Arc::clone(&config.keys), ways.clone(), lanes);
         workers.spawn(&format!("worker-{number}"), stop, move || {
             worker.run();
             Ok(())
@@ -260,16 +261,22 @@ fn source_meta(index: usize, source: &Source, ledger: &mut Ledger) -> SourceMeta
     }
 }
 
-/// What happens to the events of each source that is used, in their order.
-fn routes(config: &Config) -> Vec<Route> {
-    let routes = config.routed_sources().map(|(_, way)| {
-        let transform = |name: &String| config.transforms.iter().find(|transform| *transform.name == **name);
-        let transforms = way.transforms.iter().filter_map(transform).map(Arc::clone).collect();
-        let lanes =
-            config.outputs.iter().enumerate().filter(|(_, output)| way.outputs.contains(&output.name));
-        Route { transforms, lanes: lanes.map(|(index, _)| index).collect() }
-    });
-    routes.collect()
+/// Where the events of each source that is used go, in their order.
+fn ways(config: &Config) -> Vec<Way> {
+    config.routed_sources().map(|(_, way)| resolved(way, config)).collect()
+}
+
+/// A way with what the config's names stand for. What changes events comes last, so that less has to be undone.
+fn resolved(way: &config::Way, config: &Config) -> Way {
+    let outputs = config.outputs.iter().enumerate();
+    let lanes = outputs.filter(|(_, output)| way.outputs.contains(&output.name)).map(|(index, _)| index);
+    let branch = |(name, behind): &(String, config::Way)| {
+        let transform = config.transforms.iter().find(|transform| *transform.name == **name)?;
+        Some(Branch { transform: Arc::clone(transform), way: resolved(behind, config) })
+    };
+    let mut branches = way.branches.iter().filter_map(branch).collect::<Vec<_>>();
+    branches.sort_by_key(|branch| branch.transform.changes_events());
+    Way { lanes: lanes.collect(), branches }
 }
 
 /// Starts the outputs' drivers; lanes are made from what is returned.

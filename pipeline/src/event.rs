@@ -16,8 +16,8 @@ mod sink;
 mod tests;
 mod writer;
 
-pub(crate) use batch::Storage;
 pub use batch::{Batch, Event, EventFlags};
+pub(crate) use batch::{Snapshot, Storage};
 pub use constants::{ConstantSet, ConstantValue, Constants};
 pub use field::{Field, Span, Value};
 pub use json::JsonEncoder;

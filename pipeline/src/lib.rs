@@ -13,6 +13,7 @@ pub mod installation;
 pub mod ledger;
 pub mod memory;
 pub mod parse;
+pub mod router;
 pub mod source;
 pub mod stop;
 pub mod stream;

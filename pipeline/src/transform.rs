@@ -1,8 +1,7 @@
 //! Transforms: named lists of steps that change or drop events.
 //!
 //! Owns: [`Transform`] and the table of step kinds, [`Step`]; one file a kind below `transform/`.
-//! Promises: a step costs nothing on fields that it does not touch; every drop is in the ledger under the
-//! transform's name.
+//! Promises: a step costs nothing on fields that it does not touch, and touches only the events that are selected.
 //! Never: sees more than one batch.
 
 mod drop;
@@ -14,7 +13,7 @@ use std::sync::Arc;
 
 use logweir_parsers::KeyId;
 
-use crate::event::{Batch, ConstantValue, EventFlags};
+use crate::event::{Batch, ConstantValue};
 
 /// One thing done to each event.
 #[derive(Clone, Debug)]
@@ -39,29 +38,24 @@ pub struct Transform {
 }
 
 impl Transform {
-    /// Takes every event of the batch through the steps, one step at a time.
-    pub fn apply(&self, batch: &mut Batch) {
+    /// Takes the selected events through the steps, one step at a time. What is dropped is selected no more.
+    pub fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>) {
         for step in &self.steps {
             match step {
-                Step::Drop(fields) => self.drop_matching(fields, batch),
-                Step::Set(fields) => set::apply(fields, batch),
-                Step::Rename(names) => rename::apply(names, batch),
-                Step::Remove(keys) => remove::apply(keys, batch),
+                Step::Drop(fields) => {
+                    selected.retain(|&index| !drop::matches(fields, batch, index as usize));
+                }
+                Step::Set(fields) => set::apply(fields, batch, selected),
+                Step::Rename(names) => rename::apply(names, batch, selected),
+                Step::Remove(keys) => remove::apply(keys, batch, selected),
             }
         }
     }
 
-    fn drop_matching(&self, fields: &[(KeyId, ConstantValue)], batch: &mut Batch) {
-        let mut dropped = 0;
-        batch.for_each_live(|batch, index| {
-            if drop::matches(fields, batch, index) {
-                batch.events[index].flags.insert(EventFlags::DROPPED);
-                dropped += 1;
-            }
-        });
-        if dropped > 0 {
-            batch.ack.dropped(&self.name, dropped);
-        }
+    /// Whether an event may come out of it other than it went in.
+    #[must_use]
+    pub fn changes_events(&self) -> bool {
+        self.steps.iter().any(|step| !matches!(step, Step::Drop(_)))
     }
 }
 
@@ -71,7 +65,7 @@ mod tests {
     use logweir_parsers::key;
 
     use super::*;
-    use crate::event::{ConstantSet, Span};
+    use crate::event::{ConstantSet, EventFlags, Span};
     use crate::parse::Parser;
     use crate::stream::Position;
     use crate::{Keys, testing};
@@ -81,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_run_in_order_and_drops_are_in_the_ledger() {
+    fn steps_run_in_order_on_what_is_still_selected() {
         let keys = Keys::new(10);
         let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
         let spans = [Span { start: 0, len: 4 }, Span { start: 5, len: 4 }];
@@ -96,15 +90,13 @@ mod tests {
             Step::Set(vec![(key::SERVICE_NAME, text("shop"))]),
             Step::Remove(vec![key::EVENT_KIND]),
         ];
-        Transform { name: "clean".into(), steps }.apply(&mut batch);
+        let mut selected = vec![0, 1];
+        Transform { name: "clean".into(), steps }.apply(&mut batch, &mut selected);
+        assert_eq!(selected, [0]);
         assert_eq!(batch.get(0, renamed).and_then(|value| batch.text(value)), Some(&b"keep"[..]));
         assert_eq!(batch.get(0, key::SERVICE_NAME).and_then(|value| batch.text(value)), Some(&b"shop"[..]));
         assert_eq!(batch.constant(0, key::EVENT_KIND), None);
         assert!(batch.get(0, key::MESSAGE).is_none());
-        assert!(batch.events[1].flags.contains(EventFlags::DROPPED));
-        batch.ack.done();
-        let counts = stream.source().ledger.counts();
-        assert_eq!((counts.delivered, counts.dropped.get("clean")), (1, Some(&1)));
-        assert!(counts.adds_up());
+        assert_eq!(batch.get(1, renamed), None);
     }
 }

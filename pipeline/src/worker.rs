@@ -1,7 +1,6 @@
 //! A worker: takes a batch through parse, transforms, routing and encoding in one go, while it is in cache.
 //!
-//! Owns: [`Worker`], the loop of one worker thread, [`Route`], what happens to one source's events, and [`Lane`],
-//! a worker's end of one output.
+//! Owns: [`Worker`], the loop of one worker thread, and [`Lane`], its end of one output.
 //! Promises: batches leave in the order in which they came; nothing waits in a lane longer than the lane asked.
 //! Never: waits for an answer of a store. While an output is full the worker takes no batch for it, and the sources
 //! behind it wait; the other outputs get what was encoded for them.
@@ -11,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use crate::event::{Batch, EventFlags, Keys};
+use crate::event::{Batch, Keys};
 use crate::parse::Parser;
-use crate::transform::Transform;
+use crate::router::{Router, Way};
 
 /// How long to wait for a full output before the others are looked after.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -34,35 +33,29 @@ pub trait Lane: Send {
     fn flush(&mut self);
 }
 
-/// What happens to the events of one source.
-#[derive(Clone, Debug, Default)]
-pub struct Route {
-    /// The transforms, in order.
-    pub transforms: Vec<Arc<Transform>>,
-    /// The outputs, as indexes of the worker's lanes.
-    pub lanes: Vec<usize>,
-}
-
 /// The loop of one worker thread.
 pub struct Worker {
     batches: Receiver<Batch>,
     parser: Parser,
+    router: Router,
     /// By [`crate::SourceMeta::index`].
-    routes: Vec<Route>,
+    ways: Vec<SourceWay>,
     lanes: Vec<Box<dyn Lane>>,
-    selected: Vec<u32>,
+}
+
+/// Where the events of one source go.
+struct SourceWay {
+    way: Way,
+    /// Every lane that they may reach.
+    lanes: Vec<usize>,
 }
 
 impl Worker {
-    /// A worker for these batches.
+    /// A worker for these batches. `ways` are those of the sources, by [`crate::SourceMeta::index`].
     #[must_use]
-    pub fn new(
-        batches: Receiver<Batch>,
-        keys: Arc<Keys>,
-        routes: Vec<Route>,
-        lanes: Vec<Box<dyn Lane>>,
-    ) -> Self {
-        Self { batches, parser: Parser::new(keys), routes, lanes, selected: Vec::new() }
+    pub fn new(batches: Receiver<Batch>, keys: Arc<Keys>, ways: Vec<Way>, lanes: Vec<Box<dyn Lane>>) -> Self {
+        let ways = ways.into_iter().map(|way| SourceWay { lanes: way.all_lanes(), way }).collect();
+        Self { batches, parser: Parser::new(keys), router: Router::default(), ways, lanes }
     }
 
     /// Works until every source is gone, then flushes and returns.
@@ -90,24 +83,17 @@ impl Worker {
     fn process(&mut self, mut batch: Batch) {
         self.wait_for_room(batch.stream.source().index);
         self.parser.parse(&mut batch);
-        let Some(route) = self.routes.get(batch.stream.source().index) else { return };
-        for transform in &route.transforms {
-            transform.apply(&mut batch);
-        }
-        select(&batch, &mut self.selected);
-        if !self.selected.is_empty() {
-            for &lane in &route.lanes {
-                self.lanes[lane].write(&batch, &self.selected);
-            }
+        if let Some(source) = self.ways.get(batch.stream.source().index) {
+            self.router.route(&source.way, &mut batch, &mut self.lanes);
         }
         self.parser.recycle(batch).done();
     }
 
     /// Waits until every output of the source has room. The other outputs get what is due to them meanwhile.
     fn wait_for_room(&mut self, source: usize) {
-        let lanes = self.routes.get(source).map_or(0, |route| route.lanes.len());
+        let lanes = self.ways.get(source).map_or(0, |source| source.lanes.len());
         for place in 0..lanes {
-            let lane = self.routes[source].lanes[place];
+            let lane = self.ways[source].lanes[place];
             while !self.lanes[lane].has_room(PATIENCE) {
                 self.flush_due();
             }
@@ -124,13 +110,6 @@ impl Worker {
     }
 }
 
-/// The indexes of the events that no transform dropped.
-fn select(batch: &Batch, selected: &mut Vec<u32>) {
-    selected.clear();
-    let kept = (0..).zip(&batch.events).filter(|(_, event)| !event.flags.contains(EventFlags::DROPPED));
-    selected.extend(kept.map(|(index, _)| index));
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -138,7 +117,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::event::{ConstantSet, Span};
+    use crate::event::{ConstantSet, EventFlags, Span};
     use crate::stream::Position;
     use crate::testing;
 
@@ -210,8 +189,8 @@ mod tests {
                 .unwrap();
         }
         drop(sender);
-        let route = Route { transforms: Vec::new(), lanes: vec![0, 1] };
-        Worker::new(batches, Keys::new(1), vec![route], vec![Box::new(full), Box::new(other)]).run();
+        let way = Way { lanes: vec![0, 1], branches: Vec::new() };
+        Worker::new(batches, Keys::new(1), vec![way], vec![Box::new(full), Box::new(other)]).run();
         assert!(stream.is_settled());
     }
 }

@@ -58,7 +58,7 @@ impl Config {
 
     /// The sources whose events go somewhere, and their ways.
     pub(crate) fn routed_sources(&self) -> impl Iterator<Item = (&Source, &Way)> {
-        self.sources.iter().zip(&self.ways).filter(|(_, way)| !way.outputs.is_empty())
+        self.sources.iter().zip(&self.ways).filter(|(_, way)| way.leads_somewhere())
     }
 }
 

@@ -30,13 +30,20 @@ pub(crate) struct Node {
     pub(crate) inputs: Vec<At<String>>,
 }
 
-/// The way of one source's events, by names.
+/// The way of events from one point on, by names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Way {
-    /// The transforms, in order.
-    pub(crate) transforms: Vec<String>,
-    /// The outputs.
+    /// The outputs that take them here.
     pub(crate) outputs: Vec<String>,
+    /// The transforms that take them here, and the way behind each.
+    pub(crate) branches: Vec<(String, Way)>,
+}
+
+impl Way {
+    /// Whether some output takes the events.
+    pub(crate) fn leads_somewhere(&self) -> bool {
+        !self.outputs.is_empty() || self.branches.iter().any(|(_, way)| way.leads_somewhere())
+    }
 }
 
 /// Checks the names and that there is something to do, and finds each source's way, in the order of the sources.
@@ -153,46 +160,68 @@ fn warn_of_unused(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The way of a source's events. They go one way: a batch is changed in place, so no output can have it as it was
-/// before a transform that another output wants it to have passed.
+/// The way of a source's events. They may branch, but no two branches may meet again in an output: it would get
+/// each event twice.
 fn way_of(source: &Node, nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) -> Way {
+    let outputs = nodes.iter().filter(|node| node.role == Role::Output);
+    let twice = outputs.filter(|output| ways_between(source, output, nodes) > 1).collect::<Vec<_>>();
+    for output in &twice {
+        let arriving = output.inputs.iter().filter(|input| {
+            find(nodes, &input.value).is_some_and(|node| ways_between(source, node, nodes) > 0)
+        });
+        let name = &output.name.value;
+        let mut diagnostic =
+            Diagnostic::error(format!("`{name}` would get the events of `{}` twice", source.name.value));
+        for (index, input) in arriving.enumerate() {
+            diagnostic =
+                diagnostic.at(input.place, if index == 0 { "on this way" } else { "and on this way" });
+        }
+        diagnostics.push(
+            diagnostic
+                .at(source.name.place, "this source")
+                .help("let the events of a source reach an output on one way"),
+        );
+    }
+    if twice.is_empty() { way_behind(source, nodes) } else { Way::default() }
+}
+
+/// On how many ways events go from one node to another; many are as bad as a few.
+fn ways_between(from: &Node, to: &Node, nodes: &[Node]) -> u8 {
+    let mut counts = vec![None; nodes.len()];
+    count_ways(from, to, nodes, &mut counts)
+}
+
+/// The same, counting each node once.
+fn count_ways(from: &Node, to: &Node, nodes: &[Node], counts: &mut [Option<u8>]) -> u8 {
+    if std::ptr::eq(from, to) {
+        return 1;
+    }
+    let Some(number) = nodes.iter().position(|node| std::ptr::eq(node, to)) else { return 0 };
+    if let Some(count) = counts[number] {
+        return count;
+    }
+    let inputs = to.inputs.iter().filter_map(|input| find(nodes, &input.value));
+    let count = inputs.fold(0_u8, |sum, input| sum.saturating_add(count_ways(from, input, nodes, counts)));
+    counts[number] = Some(count);
+    count
+}
+
+/// The way of the events that come out of a node. No branches meet, so it has each node once at most.
+fn way_behind(node: &Node, nodes: &[Node]) -> Way {
     let mut way = Way::default();
-    for output in nodes.iter().filter(|node| node.role == Role::Output) {
-        for (transforms, place) in paths(source, output, nodes) {
-            if way.outputs.is_empty() {
-                way.transforms = transforms;
-            } else if way.transforms != transforms || way.outputs.contains(&output.name.value) {
-                diagnostics.push(
-                    Diagnostic::error(format!("the events of `{}` would go two ways", source.name.value))
-                        .at(
-                            place,
-                            format!("`{}` takes them another way than the outputs before", output.name.value),
-                        )
-                        .at(source.name.place, "this source")
-                        .help("let all outputs of one source take its events after the same transforms"),
-                );
-                continue;
+    let takes = |other: &&Node| other.inputs.iter().any(|input| input.value == node.name.value);
+    for taker in nodes.iter().filter(takes) {
+        match taker.role {
+            Role::Output => way.outputs.push(taker.name.value.clone()),
+            _ => {
+                let behind = way_behind(taker, nodes);
+                if behind.leads_somewhere() {
+                    way.branches.push((taker.name.value.clone(), behind));
+                }
             }
-            way.outputs.push(output.name.value.clone());
         }
     }
     way
-}
-
-/// Every way from the source to this node: the transforms in order, and the place of the node's input.
-fn paths(source: &Node, node: &Node, nodes: &[Node]) -> Vec<(Vec<String>, Place)> {
-    let mut found = Vec::new();
-    for input in &node.inputs {
-        if input.value == source.name.value {
-            found.push((Vec::new(), input.place));
-        } else if let Some(transform) = find(nodes, &input.value) {
-            for (mut transforms, _) in paths(source, transform, nodes) {
-                transforms.push(input.value.clone());
-                found.push((transforms, input.place));
-            }
-        }
-    }
-    found
 }
 
 fn find<'a>(nodes: &'a [Node], name: &str) -> Option<&'a Node> {

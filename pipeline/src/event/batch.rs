@@ -28,10 +28,8 @@ impl EventFlags {
     pub const MULTILINE: Self = Self(2);
     /// The line holds invalid UTF-8.
     pub const INVALID_UTF8: Self = Self(4);
-    /// A transform dropped the event: no output takes it.
-    pub const DROPPED: Self = Self(8);
     /// The event has, or had, a field that names its data stream; otherwise only the constants do.
-    pub const NAMES_DATA_STREAM: Self = Self(16);
+    pub const NAMES_DATA_STREAM: Self = Self(8);
 
     /// Whether all of `flags` are set.
     #[inline]
@@ -90,6 +88,13 @@ pub struct Batch {
 pub(crate) struct Storage {
     side: Vec<u8>,
     fields: Vec<Field>,
+}
+
+/// The fields of a batch's events at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    fields: Vec<Field>,
+    events: Vec<Event>,
 }
 
 impl Batch {
@@ -237,13 +242,16 @@ impl Batch {
         }
     }
 
-    /// Visits every event that no transform dropped.
-    pub(crate) fn for_each_live(&mut self, mut visit: impl FnMut(&mut Self, usize)) {
-        for index in 0..self.events.len() {
-            if !self.events[index].flags.contains(EventFlags::DROPPED) {
-                visit(self, index);
-            }
-        }
+    /// Notes the fields of all events, so that [`Batch::restore`] can undo what is done to them from here on.
+    pub(crate) fn save(&self, snapshot: &mut Snapshot) {
+        snapshot.fields.clone_from(&self.fields);
+        snapshot.events.clone_from(&self.events);
+    }
+
+    /// Gives all events the fields that they had.
+    pub(crate) fn restore(&mut self, snapshot: &mut Snapshot) {
+        std::mem::swap(&mut self.fields, &mut snapshot.fields);
+        std::mem::swap(&mut self.events, &mut snapshot.events);
     }
 
     fn position(&self, index: usize, key: KeyId) -> Option<usize> {

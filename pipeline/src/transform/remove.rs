@@ -4,9 +4,9 @@ use logweir_parsers::KeyId;
 
 use crate::event::Batch;
 
-/// Removes the fields from every event.
-pub(super) fn apply(keys: &[KeyId], batch: &mut Batch) {
+/// Removes the fields from the selected events.
+pub(super) fn apply(keys: &[KeyId], batch: &mut Batch, selected: &[u32]) {
     for key in keys {
-        batch.for_each_live(|batch, index| batch.remove(index, *key));
+        selected.iter().for_each(|&index| batch.remove(index as usize, *key));
     }
 }

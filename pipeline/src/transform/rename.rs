@@ -4,9 +4,9 @@ use logweir_parsers::KeyId;
 
 use crate::event::Batch;
 
-/// Renames on every event that has the field.
-pub(super) fn apply(names: &[(KeyId, KeyId)], batch: &mut Batch) {
+/// Renames on the selected events that has the field.
+pub(super) fn apply(names: &[(KeyId, KeyId)], batch: &mut Batch, selected: &[u32]) {
     for (from, to) in names {
-        batch.for_each_live(|batch, index| batch.rename(index, *from, *to));
+        selected.iter().for_each(|&index| batch.rename(index as usize, *from, *to));
     }
 }

@@ -4,11 +4,11 @@ use logweir_parsers::KeyId;
 
 use crate::event::{Batch, ConstantValue, Value};
 
-/// Sets the fields on every event. A text stands once in the side buffer, however many events share it.
-pub(super) fn apply(fields: &[(KeyId, ConstantValue)], batch: &mut Batch) {
+/// Sets the fields on the selected events. A text stands once in the side buffer, however many events share it.
+pub(super) fn apply(fields: &[(KeyId, ConstantValue)], batch: &mut Batch, selected: &[u32]) {
     for (key, constant) in fields {
         let value = value_of(constant, batch);
-        batch.for_each_live(|batch, index| batch.set(index, *key, value));
+        selected.iter().for_each(|&index| batch.set(index as usize, *key, value));
     }
 }
 

@@ -1,0 +1,146 @@
+//! The router: where the events of a batch go.
+//!
+//! Owns: [`Way`], the tree of what happens to one source's events, and [`Router`], the walk of a batch along it.
+//! Promises: a batch is never copied: a branch gets the indexes of its events, and finds them as they were where the
+//! way branched; an event that no output took is in the ledger under the name of what dropped it, one that an output
+//! took is not, whatever became of it elsewhere.
+//! Never: waits.
+
+use std::sync::Arc;
+
+use crate::event::{Batch, Snapshot};
+use crate::transform::Transform;
+use crate::worker::Lane;
+
+/// A point on the way of events: who takes them as they are here, and where they go on from here.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// The outputs that take the events, as indexes of the worker's lanes.
+    pub lanes: Vec<usize>,
+    /// The transforms that take the events, and the way behind each.
+    pub branches: Vec<Branch>,
+}
+
+/// A transform and the way behind it.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// What is done to the events.
+    pub transform: Arc<Transform>,
+    /// Where they go then.
+    pub way: Way,
+}
+
+impl Way {
+    /// Every lane of the way, each once.
+    #[must_use]
+    pub fn all_lanes(&self) -> Vec<usize> {
+        let mut lanes = self.lanes.clone();
+        lanes.extend(self.branches.iter().flat_map(|branch| branch.way.all_lanes()));
+        lanes.sort_unstable();
+        lanes.dedup();
+        lanes
+    }
+}
+
+/// Takes batches along their ways. One a worker; it keeps its memory from batch to batch.
+#[derive(Debug, Default)]
+pub struct Router {
+    /// What became of each event so far.
+    fates: Vec<Fate>,
+    /// The names that [`Fate::Dropped`] counts on.
+    droppers: Vec<Arc<str>>,
+    selections: Vec<Vec<u32>>,
+    snapshots: Vec<Snapshot>,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Nothing yet.
+    Open,
+    /// An output took it.
+    Taken,
+    /// No output took it, and this one of the droppers dropped it.
+    Dropped(u16),
+}
+
+impl Router {
+    /// Takes all events of a parsed batch along the way, into the lanes that it names.
+    pub fn route(&mut self, way: &Way, batch: &mut Batch, lanes: &mut [Box<dyn Lane>]) {
+        let events = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
+        self.fates.clear();
+        self.fates.resize(batch.events.len(), Fate::Open);
+        let mut selected = self.selections.pop().unwrap_or_default();
+        selected.clear();
+        selected.extend(0..events);
+        self.walk(way, batch, &selected, lanes);
+        self.selections.push(selected);
+        self.tell_dropped(batch);
+    }
+
+    fn walk(&mut self, way: &Way, batch: &mut Batch, selected: &[u32], lanes: &mut [Box<dyn Lane>]) {
+        if selected.is_empty() {
+            return;
+        }
+        for &lane in &way.lanes {
+            lanes[lane].write(batch, selected);
+        }
+        if !way.lanes.is_empty() {
+            selected.iter().for_each(|&index| self.fates[index as usize] = Fate::Taken);
+        }
+        for (number, branch) in way.branches.iter().enumerate() {
+            let others_follow = number + 1 < way.branches.len();
+            let snapshot = (others_follow && branch.transform.changes_events()).then(|| {
+                let mut snapshot = self.snapshots.pop().unwrap_or_default();
+                batch.save(&mut snapshot);
+                snapshot
+            });
+            self.branch(branch, batch, selected, lanes);
+            if let Some(mut snapshot) = snapshot {
+                batch.restore(&mut snapshot);
+                self.snapshots.push(snapshot);
+            }
+        }
+    }
+
+    fn branch(&mut self, branch: &Branch, batch: &mut Batch, selected: &[u32], lanes: &mut [Box<dyn Lane>]) {
+        let mut kept = self.selections.pop().unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(selected);
+        branch.transform.apply(batch, &mut kept);
+        if kept.len() < selected.len() {
+            self.note_dropped(&branch.transform.name, selected, &kept);
+        }
+        self.walk(&branch.way, batch, &kept, lanes);
+        self.selections.push(kept);
+    }
+
+    /// Notes who dropped the events that are selected and not kept. Both are in order.
+    fn note_dropped(&mut self, name: &Arc<str>, selected: &[u32], kept: &[u32]) {
+        let known = self.droppers.iter().position(|dropper| Arc::ptr_eq(dropper, name));
+        let number = known.unwrap_or_else(|| {
+            self.droppers.push(Arc::clone(name));
+            self.droppers.len() - 1
+        });
+        let dropped = Fate::Dropped(u16::try_from(number).unwrap_or(u16::MAX));
+        let mut kept = kept.iter().peekable();
+        for &index in selected {
+            if kept.next_if_eq(&&index).is_none() && self.fates[index as usize] != Fate::Taken {
+                self.fates[index as usize] = dropped;
+            }
+        }
+    }
+
+    fn tell_dropped(&mut self, batch: &Batch) {
+        for (number, name) in self.droppers.drain(..).enumerate() {
+            let dropped = Fate::Dropped(u16::try_from(number).unwrap_or(u16::MAX));
+            let events = self.fates.iter().filter(|&&fate| fate == dropped).count();
+            if events > 0 {
+                batch.ack.dropped(&name, events as u64);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
