@@ -11,13 +11,14 @@ mod dead_letter;
 mod man;
 mod parse;
 mod run;
+mod test;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Config, Report};
+use crate::config::{self, Config, ConfigFile, Report};
 use crate::exit::{EXIT_CODES, Exit};
 
 /// Ships logs: tails files, parses every line, writes ECS documents to Elasticsearch, files or the console.
@@ -34,6 +35,8 @@ enum Command {
     Run(run::Arguments),
     /// Shows every mistake of a config at once
     Check(check::Arguments),
+    /// Runs the tests that the config holds
+    Test(test::Arguments),
     /// Parses lines and shows their fields, or where and why a line failed
     Parse(parse::Arguments),
     /// Prints every config key with type, default and unit, as Markdown
@@ -59,6 +62,13 @@ impl ConfigArguments {
     fn load(&self) -> io::Result<Option<Config>> {
         let (config, report) = config::load(&self.config);
         Self::tell(config, &report.without_notes())
+    }
+
+    /// The same, with the files, so that more can be told of them.
+    fn load_with_files(&self) -> io::Result<Option<(Config, Vec<ConfigFile>)>> {
+        let (config, report) = config::load(&self.config);
+        let report = report.without_notes();
+        Ok(Self::tell(config, &report)?.map(|config| (config, report.files)))
     }
 
     /// The same, with notes on what runs but may surprise.
@@ -89,6 +99,7 @@ impl Cli {
         match self.command {
             Command::Run(arguments) => arguments.execute(),
             Command::Check(arguments) => arguments.execute(),
+            Command::Test(arguments) => arguments.execute(),
             Command::Parse(arguments) => arguments.execute(),
             Command::ConfigReference(arguments) => arguments.execute(),
             Command::DeadLetter(arguments) => arguments.execute(),

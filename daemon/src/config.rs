@@ -6,6 +6,7 @@
 //! secret is ever printed.
 //! Never: starts anything.
 
+pub(crate) mod cases;
 pub(crate) mod checked;
 mod component;
 mod decode;
@@ -30,6 +31,7 @@ pub(crate) use checked::Config;
 pub(crate) use error::Report;
 pub(crate) use graph::Way;
 pub(crate) use nearest::nearest;
+pub(crate) use raw::ConfigFile;
 
 /// Loads the config of these files and folders. The report holds what is wrong, and warnings; without a config it
 /// holds at least one error.

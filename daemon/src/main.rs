@@ -10,6 +10,7 @@ mod config;
 mod exit;
 mod logging;
 mod progress;
+mod rehearsal;
 mod signals;
 mod topology;
 

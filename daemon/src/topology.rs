@@ -249,7 +249,8 @@ fn collect_drivers(outputs: Vec<Output>, config: &Config) -> JoinSet<(String, Dr
     drivers
 }
 
-fn source_meta(index: usize, source: &Source, ledger: &mut Ledger) -> SourceMeta {
+/// What is constant for a source.
+pub(crate) fn source_meta(index: usize, source: &Source, ledger: &mut Ledger) -> SourceMeta {
     SourceMeta {
         index,
         name: source.name.clone(),
@@ -262,7 +263,7 @@ fn source_meta(index: usize, source: &Source, ledger: &mut Ledger) -> SourceMeta
 }
 
 /// Where the events of each source that is used go, in their order.
-fn ways(config: &Config) -> Vec<Way> {
+pub(crate) fn ways(config: &Config) -> Vec<Way> {
     config.routed_sources().map(|(_, way)| resolved(way, config)).collect()
 }
 

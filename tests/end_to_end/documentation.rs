@@ -64,7 +64,7 @@ fn find_documents(folder: &Path) -> Option<()> {
 }
 
 #[test]
-fn every_example_config_passes_the_check() {
+fn every_example_config_passes_the_check_and_its_own_tests() {
     let folder = copy_of_examples();
     let examples: Vec<PathBuf> = fs::read_dir(folder.path().join("config-examples"))
         .unwrap()
@@ -76,19 +76,17 @@ fn every_example_config_passes_the_check() {
         let text = fs::read_to_string(&example).unwrap();
         let variables = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
         let required = variables.filter(|name| !name.contains(":-"));
-        let output = Command::new(binary())
-            .arg("check")
-            .arg(&example)
-            .envs(required.map(|name| (name, "aWQ6a2V5")))
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}: {}",
-            example.display(),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        for command in ["check", "test"] {
+            let output = Command::new(binary())
+                .arg(command)
+                .arg(&example)
+                .envs(required.clone().map(|name| (name, "aWQ6a2V5")))
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{command} {}: {said}", example.display());
+        }
     }
 }
 
@@ -107,8 +105,11 @@ fn every_config_in_the_readme_passes_the_check() {
         fs::write(&secret, "c2VjcmV0").unwrap();
         let text = text.replace("/run/secrets/logweir", &secret.display().to_string());
         fs::write(&config, &text).unwrap();
-        let output = logweir(["check".as_ref(), config.as_os_str()]);
-        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        for command in ["check", "test"] {
+            let output = logweir([command.as_ref(), config.as_os_str()]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{command} {text}\n{said}");
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod config_tests;
 mod documentation;
 mod scenarios;
 mod support;

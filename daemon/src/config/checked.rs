@@ -11,6 +11,7 @@ use logweir_pipeline::Keys;
 use logweir_pipeline::transform::Transform;
 use toml::de::{DeTable, DeValue};
 
+use super::cases::{self, TestCase};
 use super::component::{Component, Fed, describe_types, types};
 use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
@@ -48,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) outputs: Vec<Output>,
     /// The way of each source's events, in the order of the sources.
     pub(crate) ways: Vec<Way>,
+    /// What the config says is to become of certain lines.
+    pub(crate) tests: Vec<TestCase>,
 }
 
 impl Config {
@@ -101,6 +104,7 @@ impl Checker<'_> {
             );
         }
         outputs::check_shared_files(&outputs, &mut self.decoder);
+        let tests = self.tests(raw);
         let ways = graph::ways(&self.nodes, &mut self.decoder.diagnostics);
         Some(Config {
             settings: settings?,
@@ -111,6 +115,7 @@ impl Checker<'_> {
             transforms,
             outputs,
             ways,
+            tests,
         })
     }
 
@@ -211,6 +216,24 @@ impl Checker<'_> {
             outputs.extend(outputs::decode(name, component, &found, keys, &mut self.decoder));
         }
         outputs
+    }
+
+    fn tests(&mut self, raw: &Raw<'_>) -> Vec<TestCase> {
+        let sources = self.nodes.iter().filter(|node| node.role == Role::Source);
+        let sources = sources.map(|node| node.name.value.as_str());
+        let mut tests = Vec::new();
+        for test in &raw.tests {
+            let name = Located { value: "[[tests]]", place: test.place };
+            match test.value {
+                DeValue::Table(table) => {
+                    tests.extend(cases::decode(&Found::new(name, table), sources.clone(), &mut self.decoder));
+                }
+                _ => self.decoder.report(
+                    Diagnostic::error("`tests` is a list of tables").at(test.place, "expected [[tests]]"),
+                ),
+            }
+        }
+        tests
     }
 
     fn node(&mut self, role: Role, entry: &Entry<'_>, inputs: Vec<At<String>>) {

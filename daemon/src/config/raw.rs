@@ -148,6 +148,8 @@ pub(crate) struct Raw<'a> {
     pub(crate) settings: Vec<Entry<'a>>,
     /// The named sections, such as `sources.web`: kind, then name.
     pub(crate) components: BTreeMap<&'a str, Vec<Entry<'a>>>,
+    /// The tables of `[[tests]]`.
+    pub(crate) tests: Vec<Located<'a, DeValue<'a>>>,
 }
 
 impl<'a> Raw<'a> {
@@ -166,6 +168,13 @@ impl<'a> Raw<'a> {
                         for member in entries(file, members) {
                             add_once(known, member, entry.key.value, diagnostics);
                         }
+                    }
+                    DeValue::Array(tests) if entry.key.value == "tests" => {
+                        let test = |test: &'a Spanned<DeValue<'a>>| Located {
+                            value: test.get_ref(),
+                            place: Place::new(file, test.span()),
+                        };
+                        raw.tests.extend(tests.iter().map(test));
                     }
                     _ => add_once(&mut raw.settings, entry, "the config", diagnostics),
                 }

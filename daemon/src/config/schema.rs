@@ -9,7 +9,7 @@
 
 use super::decode::{Decoder, Found};
 use super::value::{Description, Value};
-use super::{outputs, settings, sources, transforms};
+use super::{cases, outputs, settings, sources, transforms};
 
 /// What holds when a key is absent.
 #[derive(Clone, Copy, Debug)]
@@ -86,11 +86,13 @@ pub(crate) trait Table: Sized {
 macro_rules! table {
     (
         $(#[doc = $doc:literal])+
+        $(#[derive($derive:ident)])?
         $visibility:vis struct $table:ident {
             $($(#[doc = $summary:literal])+ $key:ident: $type:ty $(= $default:literal)?,)+
         }
     ) => {
         $(#[doc = $doc])+
+        $(#[derive($derive)])?
         $visibility struct $table {
             $($(#[doc = $summary])+ $visibility $key: $type,)+
         }
@@ -141,7 +143,7 @@ impl SectionKind {
         match self.component {
             Some(component) => self.header.replace("NAME", component),
             None if self.header.is_empty() => "global".to_owned(),
-            None => self.header.trim_end_matches(".NAME").to_owned(),
+            None => self.header.trim_matches(['[', ']']).trim_end_matches(".NAME").to_owned(),
         }
     }
 }
@@ -151,7 +153,10 @@ pub(crate) fn sections() -> impl Iterator<Item = &'static SectionKind> {
     let sources = sources::KINDS.iter().map(|kind| &kind.section);
     let outputs = outputs::KINDS.iter().map(|kind| &kind.section);
     let components = sources.chain([&transforms::TRANSFORM]).chain(outputs);
-    [&settings::GLOBAL, &settings::ADMIN].into_iter().chain(components).chain([&settings::DEAD_LETTER])
+    [&settings::GLOBAL, &settings::ADMIN]
+        .into_iter()
+        .chain(components)
+        .chain([&settings::DEAD_LETTER, &cases::TEST])
 }
 
 /// The names of all keys that hold secrets.

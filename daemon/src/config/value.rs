@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use logweir_parsers::timestamp::rfc3339;
 use regex::bytes::Regex;
 use toml::de::DeValue;
 
@@ -207,6 +208,23 @@ impl Value for UtcOffset {
     fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         match units::parse_utc_offset(&decoder.text(given)?) {
             Some(seconds) => Some(Self(seconds)),
+            None => decoder.wrong(given, None),
+        }
+    }
+}
+
+/// A moment, in nanoseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instant(pub(crate) i64);
+
+impl Value for Instant {
+    fn describe() -> Description {
+        Description::new("time", "a time as in RFC 3339, such as \"2026-11-23T08:30:00Z\"")
+    }
+
+    fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match rfc3339(decoder.text(given)?.as_bytes(), 0) {
+            Some(nanos) => Some(Self(nanos)),
             None => decoder.wrong(given, None),
         }
     }

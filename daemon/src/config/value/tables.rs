@@ -17,6 +17,7 @@ use super::{At, Description, Value};
 type Named<T> = Vec<At<(String, T)>>;
 
 /// Fields and constant values.
+#[derive(Debug)]
 pub(crate) struct Fields(pub(crate) Named<ConstantValue>);
 
 impl Value for Fields {

@@ -1,0 +1,69 @@
+//! `[[tests]]`: lines and what is to become of them.
+//!
+//! Owns: [`TestCase`], the keys of a test.
+//! Promises: everything that is expected keeps its place in the config, so that a difference can be shown there.
+//! Never: runs a test.
+
+use super::decode::{Decoder, Found};
+use super::error::Diagnostic;
+use super::nearest::suggest;
+use super::schema::{SectionKind, Table, table};
+use super::value::tables::Fields;
+use super::value::{At, Instant};
+
+/// The one kind of test.
+pub(crate) const TEST: SectionKind = SectionKind {
+    header: "[tests]",
+    component: None,
+    summary: "Lines and what is to become of them; `logweir test` tells each difference.",
+    shared: &[],
+    keys: &[TestCase::KEYS],
+};
+
+table! {
+    /// A test of the config.
+    #[derive(Debug)]
+    pub(crate) struct TestCase {
+        /// What the test shows, for its message.
+        name: At<String>,
+        /// The source that the lines are taken to come from.
+        source: At<String>,
+        /// The lines, each an event of its own; a text with line ends is one event of several lines.
+        lines: Vec<At<String>>,
+        /// When the lines are taken to be read, for times without a year. Absent: now.
+        read_at: Option<Instant>,
+        /// The outputs that every line must reach, all of them.
+        outputs: Option<At<Vec<At<String>>>>,
+        /// The transform that must drop every line.
+        dropped_by: Option<At<String>>,
+        /// Fields that every line's document must have, in every output.
+        fields: Option<Fields>,
+        /// Fields that no line's document may have.
+        absent: Option<Vec<At<String>>>,
+    }
+}
+
+/// The test of a table. `sources` are the names that it may take its lines from.
+pub(super) fn decode<'n>(
+    found: &Found<'_>,
+    sources: impl Iterator<Item = &'n str> + Clone,
+    decoder: &mut Decoder<'_>,
+) -> Option<TestCase> {
+    decoder.refuse_unknown(found, TEST.all_keys());
+    let test = TestCase::decode(found, decoder)?;
+    if !sources.clone().any(|name| name == test.source.value) {
+        let (label, known) = suggest(&test.source.value, sources, "expected the name of a source");
+        decoder.report(
+            Diagnostic::error(format!("no source is called `{}`", test.source.value))
+                .at(test.source.place, label)
+                .help(format!("the sources are {known}")),
+        );
+    }
+    if test.outputs.is_none() && test.dropped_by.is_none() && test.fields.is_none() && test.absent.is_none() {
+        decoder.report(
+            Diagnostic::error("a test that expects nothing")
+                .at(found.name.place, "expected `outputs`, `dropped_by`, `fields` or `absent`"),
+        );
+    }
+    Some(test)
+}

@@ -1,0 +1,108 @@
+//! Lines through the real parse, transforms and ways of a config, into no output.
+//!
+//! Owns: [`Rehearsal`], and what it tells of a line.
+//! Promises: a line becomes what a running daemon would make of it, in the same code.
+//! Never: opens a file, a socket or a store.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use logweir_pipeline::event::{ConstantSet, EventFlags, JsonEncoder, Span, Writer};
+use logweir_pipeline::parse::Parser;
+use logweir_pipeline::router::{Router, Way};
+use logweir_pipeline::worker::Lane;
+use logweir_pipeline::{Batch, Ledger, Position, SourceMeta, Stream};
+use serde_json::{Map, Value};
+
+use crate::config::Config;
+use crate::topology::{source_meta, ways};
+
+/// One source of a config, ready to take lines.
+pub(crate) struct Rehearsal {
+    meta: Arc<SourceMeta>,
+    parser: Parser,
+    router: Router,
+    way: Way,
+    lanes: Vec<Box<dyn Lane>>,
+    documents: Documents,
+}
+
+/// The documents of a line, by the number of their output.
+type Documents = Arc<Mutex<BTreeMap<usize, Map<String, Value>>>>;
+
+/// What became of a line.
+#[derive(Debug)]
+pub(crate) struct Rehearsed {
+    /// The document for each output that it reached, by the output's place in the config.
+    pub(crate) documents: BTreeMap<usize, Map<String, Value>>,
+    /// The transform that dropped it, if no output took it.
+    pub(crate) dropped_by: Option<String>,
+}
+
+impl Rehearsal {
+    /// The source of this name; `None` when there is none, or when nothing takes its events.
+    pub(crate) fn new(config: &Config, source: &str) -> Option<Self> {
+        let (index, source) = config.used_sources().enumerate().find(|(_, used)| used.name == source)?;
+        let meta = Arc::new(source_meta(index, source, &mut Ledger::default()));
+        let documents = Documents::default();
+        let lane = |output| {
+            let json = JsonEncoder::new(Arc::clone(&config.keys));
+            Box::new(Recorder { output, json, documents: Arc::clone(&documents) }) as Box<dyn Lane>
+        };
+        let lanes = (0..config.outputs.len()).map(lane).collect();
+        let parser = Parser::new(Arc::clone(&config.keys));
+        let way = ways(config).swap_remove(index);
+        Some(Self { meta, parser, router: Router::default(), way, lanes, documents })
+    }
+
+    /// Takes a line, read at this time, along its way.
+    pub(crate) fn run(&mut self, line: &str, read_at: i64) -> Rehearsed {
+        let start = Position::default();
+        let stream = Stream::new(0, Arc::clone(&self.meta), ConstantSet::default(), start);
+        let len = u32::try_from(line.len()).unwrap_or(u32::MAX);
+        let event = Batch::line(Span { start: 0, len }, 0, read_at, EventFlags::default());
+        let dropped_before = self.meta.ledger.counts().dropped;
+        let ack = stream.begin(Position { offset: u64::from(len), marker: 0 }, 1, u64::from(len));
+        let chunk = Bytes::copy_from_slice(line.as_bytes());
+        let mut batch = Batch::new(chunk, vec![event], stream, read_at, ack);
+        self.parser.parse(&mut batch);
+        self.router.route(&self.way, &mut batch, &mut self.lanes);
+        self.parser.recycle(batch).done();
+        let dropped = self.meta.ledger.counts().dropped.into_iter();
+        let dropped_by = dropped.into_iter().find(|(name, count)| dropped_before.get(name) != Some(count));
+        Rehearsed {
+            documents: std::mem::take(&mut *self.documents.lock().unwrap_or_else(PoisonError::into_inner)),
+            dropped_by: dropped_by.map(|(name, _)| name.to_string()),
+        }
+    }
+}
+
+/// A lane that keeps documents instead of sending them.
+struct Recorder {
+    output: usize,
+    json: JsonEncoder,
+    documents: Documents,
+}
+
+impl Lane for Recorder {
+    fn has_room(&mut self, _: Duration) -> bool {
+        true
+    }
+
+    fn write(&mut self, batch: &Batch, selected: &[u32]) {
+        for &index in selected {
+            let mut document = Writer::default();
+            self.json.write(batch, &batch.events[index as usize], &mut document);
+            let fields = serde_json::from_slice(document.as_slice()).unwrap_or_default();
+            self.documents.lock().unwrap_or_else(PoisonError::into_inner).insert(self.output, fields);
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    fn flush(&mut self) {}
+}
