@@ -28,6 +28,9 @@ const DETAIL_AFTER_ERROR: Duration = Duration::from_secs(60);
 /// What rustls says of every certificate that it does not trust; its errors come wrapped, so the text tells.
 const BAD_CERTIFICATE: &str = "invalid peer certificate";
 
+/// What rustls says when the server ends a handshake because we showed no certificate.
+const NO_CLIENT_CERTIFICATE: &str = "CertificateRequired";
+
 /// Sends `_bulk` requests.
 #[derive(Debug)]
 pub struct ElasticsearchClient {
@@ -159,6 +162,9 @@ fn trouble(node: &Node, error: &elasticsearch::Error) -> Trouble {
     reason.push_str(&links.join(": "));
     if reason.contains(BAD_CERTIFICATE) {
         reason.push_str("; check `ca_file` and the host in `urls`");
+    }
+    if reason.contains(NO_CLIENT_CERTIFICATE) {
+        reason.push_str("; it asks for a certificate: set `client_certificate` and `client_key`");
     }
     Trouble::new(cause, reason)
 }

@@ -1,6 +1,7 @@
-//! A real Elasticsearch that asks for a password and shows a certificate.
+//! A real Elasticsearch that asks for a password and a certificate, and shows its own.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::support::daemon::{Daemon, logweir};
 use crate::support::ledger::{Ledger, Witness};
 use crate::support::scene::Scene;
-use crate::support::services::secured::{AUTHORITY, SHIPPER, SHIPPER_PASSWORD, make_authority};
+use crate::support::services::secured::{AUTHORITY, CLIENT, SHIPPER, SHIPPER_PASSWORD, make_authority};
 use crate::support::services::{self, Service};
 use crate::support::writer::append_numbered;
 use crate::support::{eventually, http, within};
@@ -93,8 +94,30 @@ fn an_unknown_authority_is_named_as_the_problem() {
     }
 }
 
+#[test]
+fn a_missing_client_certificate_is_named_as_the_problem() {
+    let service = services::secured();
+    let scene = Scene::new();
+    let config = write_config(&scene, &service, "certificate", Some(&service.path(AUTHORITY)));
+    let text = fs::read_to_string(&config).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("client_"));
+    fs::write(&config, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    scene.write("password", SHIPPER_PASSWORD);
+    append_numbered(&scene.log_path("app.log"), 0..LINES);
+    let mut daemon = scene.run();
+    eventually(format_args!("the log says what is missing; {daemon}"), || {
+        daemon.log().contains("set `client_certificate` and `client_key`").then_some(())
+    });
+    daemon.terminate();
+    fs::write(&config, text).unwrap();
+    let daemon = scene.run();
+    wait_until_delivered(&daemon);
+    assert_every_line_once(&service, "certificate");
+}
+
 /// A namespace of its own for each test: they share the server.
 fn write_config(scene: &Scene, service: &Service, namespace: &str, authority: Option<&Path>) -> PathBuf {
+    let [certificate, key] = CLIENT.map(|name| service.path(name).display().to_string());
     let authority = authority.map(|path| format!("ca_file = \"{}\"\n", path.display())).unwrap_or_default();
     scene.write_config(&format!(
         r#"shutdown_deadline = "1s"
@@ -111,6 +134,8 @@ inputs = ["app"]
 urls = ["{}"]
 username = "{SHIPPER}"
 password = "file:{{here}}/password"
+client_certificate = "{certificate}"
+client_key = "{key}"
 {authority}"#,
         service.url()
     ))

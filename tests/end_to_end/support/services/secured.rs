@@ -1,4 +1,5 @@
-//! Elasticsearch with security and TLS: a certificate of an authority made for this run, and two users of the file realm.
+//! Elasticsearch with security and TLS: certificates of an authority made for this run, which clients need as well, and
+//! two users of the file realm.
 //!
 //! Promises: [`SHIPPER`] may create documents in `logs-*` and nothing else, so a test shows which privileges the daemon
 //! needs; the questions of the tests are asked as another user and over verified TLS.
@@ -21,6 +22,9 @@ pub(crate) const SHIPPER_PASSWORD: &str = "right-5f2c1e";
 /// The certificate of the authority, in the service's folder.
 pub(crate) const AUTHORITY: &str = "home/config/authority.pem";
 
+/// A certificate for clients, in the service's folder, and its key.
+pub(crate) const CLIENT: [&str; 2] = ["home/config/client.pem", "home/config/client.key"];
+
 /// The user of the tests' own questions.
 const JUDGE: &str = "judge";
 const JUDGE_PASSWORD: &str = "judge-90b7d4";
@@ -35,11 +39,12 @@ xpack.security.http.ssl.enabled: true
 xpack.security.http.ssl.key: node.key
 xpack.security.http.ssl.certificate: node.pem
 xpack.security.http.ssl.certificate_authorities: authority.pem
+xpack.security.http.ssl.client_authentication: required
 ";
 
 struct Secured {
     elasticsearch: Elasticsearch,
-    authority: PathBuf,
+    folder: PathBuf,
 }
 
 /// Fetches, unpacks, secures and starts it.
@@ -51,7 +56,8 @@ pub(super) fn start() -> Service {
     fs::write(config.join("elasticsearch.yml"), elasticsearch::settings(address) + SETTINGS).unwrap();
     fs::write(config.join("roles.yml"), ROLES).unwrap();
     make_authority(&config);
-    make_certificate(&config);
+    make_certificate(&config, "node");
+    make_certificate(&config, "client");
     for (user, password, role) in
         [(SHIPPER, SHIPPER_PASSWORD, "logweir_writer"), (JUDGE, JUDGE_PASSWORD, "superuser")]
     {
@@ -60,7 +66,7 @@ pub(super) fn start() -> Service {
             .args(["useradd", user, "-p", password, "-r", role]));
     }
     let elasticsearch = Elasticsearch::over(folder.path());
-    let launch = Secured { elasticsearch, authority: folder.path().join(AUTHORITY) };
+    let launch = Secured { elasticsearch, folder: folder.path().to_owned() };
     Service::start(Box::new(launch), folder, address)
 }
 
@@ -71,18 +77,19 @@ pub(crate) fn make_authority(folder: &Path) {
         .args(["-keyout", "authority.key", "-out", "authority.pem"]));
 }
 
-/// Makes `node.pem`, a certificate for this host by the authority of the same folder, and `node.key`.
-fn make_certificate(folder: &Path) {
+/// Makes `NAME.pem`, a certificate for this host by the authority of the same folder, and `NAME.key`.
+fn make_certificate(folder: &Path, name: &str) {
+    let file = |extension: &str| format!("{name}.{extension}");
     run(openssl(folder).args(["req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]).args([
         "-keyout",
-        "node.key",
+        &file("key"),
         "-out",
-        "node.request",
+        &file("request"),
     ]));
-    fs::write(folder.join("node.extensions"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n").unwrap();
+    fs::write(folder.join(file("extensions")), "subjectAltName=DNS:localhost,IP:127.0.0.1\n").unwrap();
     run(openssl(folder)
-        .args(["x509", "-req", "-days", "2", "-in", "node.request", "-extfile", "node.extensions"])
-        .args(["-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-out", "node.pem"]));
+        .args(["x509", "-req", "-days", "2", "-in", &file("request"), "-extfile", &file("extensions")])
+        .args(["-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-out", &file("pem")]));
 }
 
 fn openssl(folder: &Path) -> Command {
@@ -110,7 +117,9 @@ impl Launch for Secured {
             .args(["--silent", "--max-time", "30", "--write-out", "\n%{http_code}", "--request", method])
             .args(["--user", &format!("{JUDGE}:{JUDGE_PASSWORD}"), "--data-binary", "@-"])
             .args(["--header", "content-type: application/json", "--noproxy", "*", "--cacert"])
-            .arg(&self.authority)
+            .arg(self.folder.join(AUTHORITY))
+            .args(["--cert".as_ref(), self.folder.join(CLIENT[0]).as_os_str()])
+            .args(["--key".as_ref(), self.folder.join(CLIENT[1]).as_os_str()])
             .arg(format!("https://{address}{path}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
