@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod config_reference;
 mod dead_letter;
+mod explain;
 mod man;
 mod parse;
 mod run;
@@ -37,6 +38,8 @@ enum Command {
     Check(check::Arguments),
     /// Runs the tests that the config holds
     Test(test::Arguments),
+    /// Shows the way of a line: grammars, transforms, and the document for each output
+    Explain(explain::Arguments),
     /// Parses lines and shows their fields, or where and why a line failed
     Parse(parse::Arguments),
     /// Prints every config key with type, default and unit, as Markdown
@@ -100,6 +103,7 @@ impl Cli {
             Command::Run(arguments) => arguments.execute(),
             Command::Check(arguments) => arguments.execute(),
             Command::Test(arguments) => arguments.execute(),
+            Command::Explain(arguments) => arguments.execute(),
             Command::Parse(arguments) => arguments.execute(),
             Command::ConfigReference(arguments) => arguments.execute(),
             Command::DeadLetter(arguments) => arguments.execute(),

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use logweir_pipeline::event::{ConstantSet, EventFlags, JsonEncoder, Span, Writer};
 use logweir_pipeline::parse::Parser;
 use logweir_pipeline::router::{Router, Way};
+use logweir_pipeline::transform::Transform;
 use logweir_pipeline::worker::Lane;
 use logweir_pipeline::{Batch, Ledger, Position, SourceMeta, Stream};
 use serde_json::{Map, Value};
@@ -27,16 +28,26 @@ pub(crate) struct Rehearsal {
     way: Way,
     lanes: Vec<Box<dyn Lane>>,
     documents: Documents,
+    json: JsonEncoder,
 }
 
 /// The documents of a line, by the number of their output.
-type Documents = Arc<Mutex<BTreeMap<usize, Map<String, Value>>>>;
+type Documents = Arc<Mutex<BTreeMap<usize, Document>>>;
+
+/// A document as an output would get it.
+#[derive(Debug, Default)]
+pub(crate) struct Document {
+    /// Its JSON.
+    pub(crate) text: String,
+    /// Its fields.
+    pub(crate) fields: Map<String, Value>,
+}
 
 /// What became of a line.
 #[derive(Debug)]
 pub(crate) struct Rehearsed {
     /// The document for each output that it reached, by the output's place in the config.
-    pub(crate) documents: BTreeMap<usize, Map<String, Value>>,
+    pub(crate) documents: BTreeMap<usize, Document>,
     /// The transform that dropped it, if no output took it.
     pub(crate) dropped_by: Option<String>,
 }
@@ -53,30 +64,64 @@ impl Rehearsal {
         };
         let lanes = (0..config.outputs.len()).map(lane).collect();
         let parser = Parser::new(Arc::clone(&config.keys));
+        let json = JsonEncoder::new(Arc::clone(&config.keys));
         let way = ways(config).swap_remove(index);
-        Some(Self { meta, parser, router: Router::default(), way, lanes, documents })
+        Some(Self { meta, parser, router: Router::default(), way, lanes, documents, json })
+    }
+
+    /// The way of the source's events.
+    pub(crate) fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Takes a line, read at this time, along its way.
-    pub(crate) fn run(&mut self, line: &str, read_at: i64) -> Rehearsed {
-        let start = Position::default();
-        let stream = Stream::new(0, Arc::clone(&self.meta), ConstantSet::default(), start);
-        let len = u32::try_from(line.len()).unwrap_or(u32::MAX);
-        let event = Batch::line(Span { start: 0, len }, 0, read_at, EventFlags::default());
+    pub(crate) fn run(&mut self, line: &[u8], read_at: i64) -> Rehearsed {
         let dropped_before = self.meta.ledger.counts().dropped;
-        let ack = stream.begin(Position { offset: u64::from(len), marker: 0 }, 1, u64::from(len));
-        let chunk = Bytes::copy_from_slice(line.as_bytes());
-        let mut batch = Batch::new(chunk, vec![event], stream, read_at, ack);
-        self.parser.parse(&mut batch);
+        let mut batch = self.parsed(line, read_at);
         self.router.route(&self.way, &mut batch, &mut self.lanes);
         self.parser.recycle(batch).done();
-        let dropped = self.meta.ledger.counts().dropped.into_iter();
-        let dropped_by = dropped.into_iter().find(|(name, count)| dropped_before.get(name) != Some(count));
+        let mut dropped = self.meta.ledger.counts().dropped.into_iter();
+        let dropped_by = dropped.find(|(name, count)| dropped_before.get(name) != Some(count));
         Rehearsed {
             documents: std::mem::take(&mut *self.documents.lock().unwrap_or_else(PoisonError::into_inner)),
             dropped_by: dropped_by.map(|(name, _)| name.to_string()),
         }
     }
+
+    /// The document of a line behind these transforms; `None` when one of them drops it.
+    pub(crate) fn document_after(
+        &mut self,
+        transforms: &[Arc<Transform>],
+        line: &[u8],
+        read_at: i64,
+    ) -> Option<Document> {
+        let mut batch = self.parsed(line, read_at);
+        let mut selected = vec![0];
+        for transform in transforms {
+            transform.apply(&mut batch, &mut selected);
+        }
+        let document = selected.first().map(|_| document(&mut self.json, &batch, 0));
+        self.parser.recycle(batch).done();
+        document
+    }
+
+    fn parsed(&mut self, line: &[u8], read_at: i64) -> Batch {
+        let start = Position::default();
+        let stream = Stream::new(0, Arc::clone(&self.meta), ConstantSet::default(), start);
+        let len = u32::try_from(line.len()).unwrap_or(u32::MAX);
+        let event = Batch::line(Span { start: 0, len }, 0, read_at, EventFlags::default());
+        let ack = stream.begin(Position { offset: u64::from(len), marker: 0 }, 1, u64::from(len));
+        let mut batch = Batch::new(Bytes::copy_from_slice(line), vec![event], stream, read_at, ack);
+        self.parser.parse(&mut batch);
+        batch
+    }
+}
+
+fn document(json: &mut JsonEncoder, batch: &Batch, index: usize) -> Document {
+    let mut document = Writer::default();
+    json.write(batch, &batch.events[index], &mut document);
+    let fields = serde_json::from_slice(document.as_slice()).unwrap_or_default();
+    Document { text: String::from_utf8_lossy(document.as_slice()).into_owned(), fields }
 }
 
 /// A lane that keeps documents instead of sending them.
@@ -93,10 +138,8 @@ impl Lane for Recorder {
 
     fn write(&mut self, batch: &Batch, selected: &[u32]) {
         for &index in selected {
-            let mut document = Writer::default();
-            self.json.write(batch, &batch.events[index as usize], &mut document);
-            let fields = serde_json::from_slice(document.as_slice()).unwrap_or_default();
-            self.documents.lock().unwrap_or_else(PoisonError::into_inner).insert(self.output, fields);
+            let document = document(&mut self.json, batch, index as usize);
+            self.documents.lock().unwrap_or_else(PoisonError::into_inner).insert(self.output, document);
         }
     }
 

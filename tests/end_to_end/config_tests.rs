@@ -1,4 +1,4 @@
-//! `logweir test`: a config that says what is to become of lines.
+//! `logweir test`, a config that says what is to become of lines, and `logweir explain`, which tells what becomes of one.
 
 use crate::support::daemon::logweir;
 use crate::support::scene::Scene;
@@ -62,4 +62,43 @@ fn what_is_as_expected_passes() {
 fn a_test_that_cannot_fail_is_refused() {
     let (is_content, said) = said("");
     assert!(!is_content && said.contains("a test that expects nothing"), "{said}");
+}
+
+#[test]
+fn the_way_of_a_line_is_told_step_by_step() {
+    let scene = Scene::new();
+    let config = scene.write_config(
+        r#"[sources.app]
+type = "stdin"
+parse = ["json", "nginx_access"]
+
+[transforms.clean]
+inputs = ["app"]
+steps = [{ drop = { "url.path" = "/healthz" } }, { rename = { "user.name" = "user.id" } }]
+
+[outputs.screen]
+type = "console"
+inputs = ["clean"]
+"#,
+    );
+    let explain = |path: &str| {
+        let line =
+            format!(r#"203.0.113.7 - bob [23/Nov/2026:08:30:00 +0000] "GET {path} HTTP/1.1" 200 2 "-" "-""#);
+        let output = logweir(["explain".as_ref(), config.as_os_str(), line.as_ref()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let kept = explain("/a");
+    for part in [
+        "app: not json, stops at column 1:",
+        "^ expected a JSON object",
+        "app reads it as nginx_access",
+        "- user.name: bob",
+        "+ user.id: bob",
+        "→ screen takes it: {\"@timestamp\":\"2026-11-23T08:30:00.000Z\"",
+    ] {
+        assert!(kept.contains(part), "{part} is not in: {kept}");
+    }
+    let dropped = explain("/healthz");
+    assert!(dropped.contains("clean\n  drops it") && !dropped.contains("takes it"), "{dropped}");
 }

@@ -60,7 +60,7 @@ impl Arguments {
                 Err(reject) => {
                     failed += 1;
                     out.flush()?;
-                    explain(number, &line, reject, &mut io::stderr().lock())?;
+                    explain(&format!("line {number},"), &line, reject, &mut io::stderr().lock())?;
                 }
             }
         }
@@ -74,7 +74,7 @@ impl Arguments {
 }
 
 /// Reads one line without its end; `false` at the end of the input.
-fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+pub(super) fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     if input.take(LINE_BYTES_MAX).read_until(b'\n', line)? == 0 {
         return Ok(false);
@@ -88,21 +88,21 @@ fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Draws the line with a caret under the column where the grammar stopped.
-fn explain(number: u64, line: &[u8], reject: Reject, out: &mut dyn Write) -> io::Result<()> {
+/// Draws the line, after a word on its place, with a caret under the column where the grammar stopped.
+pub(super) fn explain(place: &str, line: &[u8], reject: Reject, out: &mut dyn Write) -> io::Result<()> {
     let offset = reject.offset.min(line.len());
     let before = printable(&line[offset.saturating_sub(EXCERPT * 4)..offset]);
     let skipped = before.chars().count().saturating_sub(EXCERPT);
     let before = before.chars().skip(skipped).collect::<String>();
     let after = printable(&line[offset..(offset + EXCERPT * 4).min(line.len())]);
     let after = after.chars().take(EXCERPT).collect::<String>();
-    writeln!(out, "line {number}, column {}:", reject.offset + 1)?;
+    writeln!(out, "{place} column {}:", reject.offset + 1)?;
     writeln!(out, "  {before}{after}")?;
     writeln!(out, "  {}^ expected {}", " ".repeat(before.chars().count()), reject.expected)
 }
 
 /// The text with a visible sign for what a terminal would act on.
-fn printable(text: &[u8]) -> String {
+pub(super) fn printable(text: &[u8]) -> String {
     String::from_utf8_lossy(text)
         .chars()
         .map(|letter| if letter.is_control() { '·' } else { letter })
@@ -111,7 +111,7 @@ fn printable(text: &[u8]) -> String {
 
 /// The fields of one line, in order.
 #[derive(Debug, Default)]
-struct Fields {
+pub(super) struct Fields {
     names: Vec<String>,
     members: Vec<(String, Value)>,
     timestamp: Option<i64>,
@@ -248,7 +248,7 @@ mod tests {
     fn the_caret_stands_under_the_failing_column() {
         let mut drawn = Vec::new();
         let reject = Reject { offset: 4, expected: "a number" };
-        explain(7, b"a=1\tx", reject, &mut drawn).unwrap();
+        explain("line 7,", b"a=1\tx", reject, &mut drawn).unwrap();
         assert_eq!(
             String::from_utf8(drawn).unwrap(),
             "line 7, column 5:\n  a=1·x\n      ^ expected a number\n"
@@ -259,7 +259,7 @@ mod tests {
     fn a_long_line_is_shown_around_the_column() {
         let mut drawn = Vec::new();
         let line = vec![b'x'; 100_000];
-        explain(1, &line, Reject { offset: 50_000, expected: "y" }, &mut drawn).unwrap();
+        explain("line 1,", &line, Reject { offset: 50_000, expected: "y" }, &mut drawn).unwrap();
         assert!(drawn.len() < 400);
     }
 

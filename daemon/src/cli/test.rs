@@ -10,14 +10,14 @@ use std::io::{self, IsTerminal, Write};
 use clap::Args;
 use logweir_pipeline::event::ConstantValue;
 use logweir_pipeline::time::now;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::ConfigArguments;
 use crate::config::cases::TestCase;
 use crate::config::error::Diagnostic;
 use crate::config::{Config, Report};
 use crate::exit::Exit;
-use crate::rehearsal::{Rehearsal, Rehearsed};
+use crate::rehearsal::{Document, Rehearsal, Rehearsed};
 
 /// Letters of a line that a message shows.
 const EXCERPT: usize = 120;
@@ -63,7 +63,7 @@ fn differences(test: &TestCase, config: &Config) -> Vec<Diagnostic> {
     };
     let mut found = Vec::new();
     for line in &test.lines {
-        let outcome = rehearsal.run(&line.value, test.read_at.map_or_else(now, |at| at.0));
+        let outcome = rehearsal.run(line.value.as_bytes(), test.read_at.map_or_else(now, |at| at.0));
         let mut compare =
             Comparison { test, line: excerpt(&line.value), outcome: &outcome, found: &mut found };
         compare.way(config);
@@ -123,7 +123,7 @@ impl Comparison<'_> {
             let output = &config.outputs[output].name;
             for expected in fields {
                 let (name, value) = &expected.value;
-                let actual = document.get(name);
+                let actual = document.fields.get(name);
                 if !actual.is_some_and(|actual| is_equal(actual, value)) {
                     let actual = actual.map_or("absent".to_owned(), Value::to_string);
                     let title = format!("`{name}` is {actual} in `{output}`");
@@ -135,9 +135,9 @@ impl Comparison<'_> {
         }
     }
 
-    fn absent(&mut self, output: &str, document: &Map<String, Value>) {
+    fn absent(&mut self, output: &str, document: &Document) {
         for expected in self.test.absent.iter().flatten() {
-            if let Some(actual) = document.get(&expected.value) {
+            if let Some(actual) = document.fields.get(&expected.value) {
                 let title = format!("`{}` is {actual} in `{output}`", expected.value);
                 self.found.push(self.error(&title).at(expected.place, "expected it to be absent"));
             }

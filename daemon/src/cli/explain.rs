@@ -1,0 +1,193 @@
+//! `logweir explain`: the way of a line, step by step.
+//!
+//! Owns: the command, and how a way is told.
+//! Promises: tells what each grammar said, what each transform changed, and the document that each output would get,
+//! all from the code that a running daemon uses.
+//! Never: starts a source or an output.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use logweir_parsers::Context;
+use logweir_pipeline::router::Way;
+use logweir_pipeline::time::now;
+use logweir_pipeline::transform::Transform;
+use serde_json::Value;
+
+use super::ConfigArguments;
+use super::parse::{Fields, explain, printable, read_line};
+use crate::config::Config;
+use crate::config::nearest;
+use crate::config::sources::Source;
+use crate::exit::Exit;
+use crate::rehearsal::{Document, Rehearsal};
+
+/// Arguments of `logweir explain`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The config: a file, or a folder of files
+    config: PathBuf,
+    /// The source that the lines are taken to come from; not needed when there is only one
+    #[arg(long)]
+    source: Option<String>,
+    /// The line; without it and without --file, standard input
+    line: Option<String>,
+    /// A file of lines
+    #[arg(long, conflicts_with = "line")]
+    file: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(super) fn execute(&self) -> anyhow::Result<Exit> {
+        let Some(config) = (ConfigArguments { config: vec![self.config.clone()] }).load()? else {
+            return Ok(Exit::Usage);
+        };
+        let source = self.source(&config)?;
+        let Some(rehearsal) = Rehearsal::new(&config, &source.name) else {
+            bail!("nothing takes the events of `{}`: write it into the inputs of an output", source.name);
+        };
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut teller = Teller { config: &config, source, rehearsal, out: &mut out };
+        let mut input: Box<dyn BufRead> = match (&self.line, &self.file) {
+            (Some(line), _) => Box::new(line.as_bytes()),
+            (None, Some(path)) => {
+                let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+                Box::new(BufReader::new(file))
+            }
+            (None, None) => {
+                if io::stdin().is_terminal() {
+                    writeln!(io::stderr(), "type lines; an end of file ends")?;
+                }
+                Box::new(io::stdin().lock())
+            }
+        };
+        let mut line = Vec::new();
+        while read_line(&mut input, &mut line).context("cannot read the lines")? {
+            teller.tell(&line)?;
+            teller.out.flush()?;
+        }
+        Ok(Exit::Success)
+    }
+
+    fn source<'c>(&self, config: &'c Config) -> anyhow::Result<&'c Source> {
+        let names = || config.sources.iter().map(|source| source.name.as_str());
+        let known = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        match (&self.source, config.sources.as_slice()) {
+            (None, [source]) => Ok(source),
+            (None, _) => bail!("which source is it? Say `--source NAME`; there are {}", known()),
+            (Some(wanted), sources) => {
+                sources.iter().find(|source| source.name == *wanted).with_context(|| {
+                    let near = nearest(wanted, names()).map(|near| format!("; did you mean `{near}`?"));
+                    let near = near.unwrap_or_default();
+                    format!("no source is called `{wanted}`{near} There are {}", known())
+                })
+            }
+        }
+    }
+}
+
+/// Tells of lines of one source.
+struct Teller<'a> {
+    config: &'a Config,
+    source: &'a Source,
+    rehearsal: Rehearsal,
+    out: &'a mut dyn Write,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, line: &[u8]) -> anyhow::Result<()> {
+        let read_at = now();
+        writeln!(self.out, "{}", printable(line))?;
+        self.tell_formats(line, read_at)?;
+        let parsed = self.rehearsal.document_after(&[], line, read_at).unwrap_or_default();
+        self.tell_document("  ", &parsed)?;
+        let way = self.rehearsal.way().clone();
+        self.tell_way(&way, &mut Vec::new(), &parsed, &|path, rehearsal| {
+            rehearsal.document_after(path, line, read_at)
+        })?;
+        writeln!(self.out)?;
+        Ok(())
+    }
+
+    /// What each format said, up to the first that took the line.
+    fn tell_formats(&mut self, line: &[u8], read_at: i64) -> io::Result<()> {
+        let context = Context { read_at, utc_offset: self.source.utc_offset };
+        for format in &self.source.formats {
+            match format.parse(line, &context, &mut Fields::default()) {
+                Ok(()) => return writeln!(self.out, "{} reads it as {}", self.source.name, format.name()),
+                Err(reject) => {
+                    write!(self.out, "{}: not {}, ", self.source.name, format.name())?;
+                    explain("stops at", line, reject, self.out)?;
+                }
+            }
+        }
+        writeln!(self.out, "{}: no format takes it; it is delivered as it is", self.source.name)
+    }
+
+    fn tell_document(&mut self, indent: &str, document: &Document) -> io::Result<()> {
+        let width = document.fields.keys().map(String::len).max().unwrap_or_default();
+        for (name, value) in &document.fields {
+            writeln!(self.out, "{indent}{name:width$}  {}", shown(value))?;
+        }
+        Ok(())
+    }
+
+    fn tell_way(
+        &mut self,
+        way: &Way,
+        path: &mut Vec<Arc<Transform>>,
+        before: &Document,
+        document_after: &DocumentAfter<'_>,
+    ) -> anyhow::Result<()> {
+        for &lane in &way.lanes {
+            writeln!(self.out, "→ {} takes it: {}", self.config.outputs[lane].name, before.text)?;
+        }
+        for branch in &way.branches {
+            writeln!(self.out, "{}", branch.transform.name)?;
+            path.push(Arc::clone(&branch.transform));
+            match document_after(path, &mut self.rehearsal) {
+                Some(after) => {
+                    self.tell_changes(before, &after)?;
+                    self.tell_way(&branch.way, path, &after, document_after)?;
+                }
+                None => writeln!(self.out, "  drops it")?,
+            }
+            path.pop();
+        }
+        Ok(())
+    }
+
+    fn tell_changes(&mut self, before: &Document, after: &Document) -> io::Result<()> {
+        let mut changes = 0;
+        for (name, value) in &before.fields {
+            match after.fields.get(name) {
+                Some(new) if new == value => continue,
+                Some(new) => writeln!(self.out, "  ~ {name}: {} → {}", shown(value), shown(new))?,
+                None => writeln!(self.out, "  - {name}: {}", shown(value))?,
+            }
+            changes += 1;
+        }
+        for (name, value) in after.fields.iter().filter(|(name, _)| !before.fields.contains_key(*name)) {
+            writeln!(self.out, "  + {name}: {}", shown(value))?;
+            changes += 1;
+        }
+        if changes == 0 {
+            writeln!(self.out, "  changes nothing")?;
+        }
+        Ok(())
+    }
+}
+
+/// The document behind these transforms; `None` when one of them drops the event.
+type DocumentAfter<'a> = dyn Fn(&[Arc<Transform>], &mut Rehearsal) -> Option<Document> + 'a;
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => printable(text.as_bytes()),
+        other => other.to_string(),
+    }
+}
