@@ -255,6 +255,7 @@ pub(crate) fn source_meta(index: usize, source: &Source, ledger: &mut Ledger) ->
         index,
         name: source.name.clone(),
         formats: source.formats.clone(),
+        parse_message: source.parse_message.clone(),
         constants: Constants::new(source.fields.clone(), source.dataset.as_deref(), &source.namespace),
         utc_offset: source.utc_offset,
         keep_original: source.keep_original,

@@ -35,6 +35,7 @@ impl Source {
             index: 0,
             name: "test".to_owned(),
             formats: vec![format],
+            parse_message: None,
             constants: Constants::new(fields, None, "default"),
             utc_offset: 0,
             keep_original: false,

@@ -11,6 +11,7 @@ pub(crate) fn line(format: Format, number: u64) -> String {
         Format::Logfmt => logfmt(&mut dice),
         Format::Syslog => syslog(&mut dice),
         Format::Raw => access(&mut dice),
+        _ => host(format, &mut dice),
     }
 }
 
@@ -145,4 +146,102 @@ fn syslog(dice: &mut Dice) -> String {
         dice.roll(1_000_000),
         dice.roll(256),
     )
+}
+
+/// The messages of programs of a host: `#` is a number, `@` an address, `$` a user.
+const HOST_MESSAGES: &[(Format, &[&str])] = &[
+    (
+        Format::Sshd,
+        &[
+            "Accepted publickey for $ from @ port # ssh2: ED25519 SHA256:zX4hfLJ2VXXyEG3Ri8Fyuy/NrnNWDw3FYz",
+            "Failed password for invalid user $ from @ port # ssh2",
+            "Failed password for root from @ port # ssh2",
+            "Invalid user $ from @ port #",
+            "Connection closed by authenticating user $ @ port # [preauth]",
+            "Received disconnect from @ port #:11: disconnected by user",
+            "Disconnected from user $ @ port #",
+        ],
+    ),
+    (
+        Format::Sudo,
+        &[
+            "    $ : TTY=pts/# ; PWD=/home/$ ; USER=root ; COMMAND=/usr/bin/systemctl restart shop-#.service",
+            "    $ : TTY=pts/# ; PWD=/srv/shop ; USER=postgres ; COMMAND=/usr/bin/psql -c 'select #'",
+            "    $ : 3 incorrect password attempts ; TTY=pts/# ; PWD=/home/$ ; USER=root ; COMMAND=/bin/ls",
+        ],
+    ),
+    (
+        Format::Su,
+        &["(to root) $ on pts/#", "FAILED SU (to root) $ on pts/#", "Successful su for postgres by $"],
+    ),
+    (
+        Format::Pam,
+        &[
+            "pam_unix(sshd:session): session opened for user $(uid=#) by (uid=0)",
+            "pam_unix(cron:session): session closed for user $",
+            "pam_unix(sudo:session): session opened for user root(uid=0) by $(uid=#)",
+            "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=@  user=$",
+        ],
+    ),
+    (
+        Format::Login,
+        &[
+            "LOGIN ON tty# BY $",
+            "FAILED LOGIN # FROM tty1 FOR $, Authentication failure",
+            "ROOT LOGIN ON tty#",
+        ],
+    ),
+    (
+        Format::Shadow,
+        &[
+            "new user: name=$, UID=#, GID=#, home=/home/$, shell=/bin/bash, from=/dev/pts/1",
+            "add '$' to group 'docker'",
+            "group added to /etc/group: name=$, GID=#",
+            "change user '$' shell from '/bin/sh' to '/bin/bash'",
+        ],
+    ),
+    (
+        Format::Cron,
+        &[
+            "(root) CMD (   cd / && run-parts --report /etc/cron.hourly)",
+            "($) CMD (/usr/local/bin/backup --all --number # > /dev/null)",
+            "($) REPLACE ($)",
+        ],
+    ),
+    (
+        Format::SystemdLogind,
+        &[
+            "New session # of user $.",
+            "Session # logged out. Waiting for processes to exit.",
+            "Removed session #.",
+        ],
+    ),
+    (
+        Format::Netfilter,
+        &[
+            concat!(
+                "[12345.678901] [UFW BLOCK] IN=eth0 OUT= MAC=00:16:3e:5e:6c:00:00:16:3e:01:02:03:08:00 SRC=@ DST=@ ",
+                "LEN=60 TOS=0x00 PREC=0x00 TTL=54 ID=# DF PROTO=TCP SPT=# DPT=22 WINDOW=64240 RES=0x00 SYN URGP=0"
+            ),
+            "[12345.678901] nft-drop: IN=eth0 OUT= SRC=@ DST=@ LEN=76 TOS=0x00 TTL=54 ID=# PROTO=UDP SPT=# DPT=53 LEN=56",
+        ],
+    ),
+];
+
+fn host(format: Format, dice: &mut Dice) -> String {
+    let messages =
+        HOST_MESSAGES.iter().find(|(known, _)| *known == format).map_or(&[][..], |(_, messages)| messages);
+    let mut line = String::new();
+    for letter in dice.pick(messages).chars() {
+        match letter {
+            '#' => line.push_str(&(1 + dice.roll(60_000)).to_string()),
+            '$' => line.push_str(dice.pick(&["alice", "bob", "postgres", "deploy", "www-data"])),
+            '@' => {
+                let [first, second, third] = [220, 256, 256].map(|sides| 1 + dice.roll(sides - 1));
+                line.push_str(&format!("{first}.{second}.{third}.9"));
+            }
+            other => line.push(other),
+        }
+    }
+    line
 }

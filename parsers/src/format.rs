@@ -7,12 +7,27 @@
 mod access_log;
 mod apache_access;
 mod application;
+mod cron;
+mod escape;
+mod facts;
 mod json;
 mod logfmt;
+mod login;
 mod name;
+mod netfilter;
 mod nginx_access;
+mod pam;
+mod program;
 mod raw;
+mod shadow;
+mod sshd;
+mod su;
+mod sudo;
 mod syslog;
+mod systemd_logind;
+mod words;
+
+pub use program::PROGRAMS;
 
 use crate::{Context, Reject, Sink};
 
@@ -72,6 +87,24 @@ formats! {
     Logfmt = "logfmt", dataset "generic", logfmt;
     /// A line of a syslog daemon or sender, in the form of RFC 5424 or RFC 3164.
     Syslog = "syslog", dataset "syslog", syslog;
+    /// The message of a line of OpenSSH's server.
+    Sshd = "sshd", dataset "system.auth", sshd;
+    /// The message of a line of sudo.
+    Sudo = "sudo", dataset "system.auth", sudo;
+    /// The message of a line of su or runuser, as util-linux, shadow and the BSDs write it.
+    Su = "su", dataset "system.auth", su;
+    /// The message of a line of a PAM module, under any program's name.
+    Pam = "pam", dataset "system.auth", pam;
+    /// The message of a line of login, as util-linux and shadow write it.
+    Login = "login", dataset "system.auth", login;
+    /// The message of a line of a tool that changes accounts: useradd, usermod, groupadd, gpasswd, passwd, chage.
+    Shadow = "shadow", dataset "system.auth", shadow;
+    /// The message of a line of cron or crontab.
+    Cron = "cron", dataset "system.cron", cron;
+    /// The message of a line of systemd's login manager.
+    SystemdLogind = "systemd_logind", dataset "system.auth", systemd_logind;
+    /// The message of a line of the kernel's packet filter: iptables, nftables, ufw.
+    Netfilter = "netfilter", dataset "netfilter", netfilter;
 }
 
 impl Format {

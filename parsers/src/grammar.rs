@@ -5,6 +5,8 @@
 //! run again with [`Stopped`], which says where and what was expected (the innermost `context` that failed).
 //! Never: allocates, or looks at a byte more often than the grammar asks.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
+
 use memchr::{memchr, memchr2};
 use nom::{
     IResult, Parser,
@@ -165,4 +167,13 @@ pub(crate) fn whole_number<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, i6
         length += 1;
     }
     if length == 0 { stop(input) } else { Ok((&input[length..], number)) }
+}
+
+/// Whether the text is an IP address.
+#[inline]
+pub(crate) fn is_ip(text: &[u8]) -> bool {
+    let Ok(text) = core::str::from_utf8(text) else {
+        return false;
+    };
+    if text.contains(':') { text.parse::<Ipv6Addr>().is_ok() } else { text.parse::<Ipv4Addr>().is_ok() }
 }

@@ -4,6 +4,10 @@
 //! Promises: a preset never changes while the process runs, so an output renders it once and copies it.
 //! Never: holds anything that depends on the line.
 
+mod host;
+
+pub use host::*;
+
 use crate::key::{self, KeyId};
 
 /// The number of a [`Preset`]: its place in [`PRESETS`].
@@ -47,13 +51,40 @@ pub const fn syslog(priority: u8) -> PresetId {
     if (priority as usize) < SYSLOG_TABLE.len() { PresetId(SYSLOG.0 + priority) } else { EVENT }
 }
 
+/// The first of the presets of what happened on a host.
+const HOST: usize = FIRST.len() + SYSLOG_TABLE.len();
+
+/// Whether an event may have both presets: they have no field in common but `event.kind`, which the first gives.
+#[must_use]
+pub const fn go_together(first: PresetId, second: PresetId) -> bool {
+    match (has_category(first), has_category(second)) {
+        (true, true) => false,
+        (false, false) => !is_syslog(first) || !is_syslog(second),
+        _ => true,
+    }
+}
+
+/// Whether the preset says what kind of thing happened.
+const fn has_category(preset: PresetId) -> bool {
+    matches!(preset, WEB_ACCESS | WEB_ERROR | WEB_UNKNOWN) || preset.0 as usize >= HOST
+}
+
+const fn is_syslog(preset: PresetId) -> bool {
+    preset.0 >= SYSLOG.0 && (preset.0 as usize) < HOST
+}
+
 /// All presets, in the order of their numbers.
 pub const PRESETS: &[Preset] = &{
-    let mut presets: [Preset; FIRST.len() + SYSLOG_TABLE.len()] = [&[]; FIRST.len() + SYSLOG_TABLE.len()];
+    let mut presets: [Preset; HOST + host::TABLE.len()] = [&[]; HOST + host::TABLE.len()];
     let mut number = 0;
     while number < presets.len() {
-        presets[number] =
-            if number < FIRST.len() { FIRST[number] } else { &SYSLOG_TABLE[number - FIRST.len()] };
+        presets[number] = if number < FIRST.len() {
+            FIRST[number]
+        } else if number < HOST {
+            &SYSLOG_TABLE[number - FIRST.len()]
+        } else {
+            host::TABLE[number - HOST]
+        };
         number += 1;
     }
     presets
@@ -123,7 +154,27 @@ mod tests {
         assert_eq!(text(key::LOG_SYSLOG_FACILITY_NAME), Some(Constant::Text("local4")));
         assert_eq!(text(key::LOG_SYSLOG_SEVERITY_NAME), Some(Constant::Text("notice")));
         assert_eq!(text(key::LOG_LEVEL), Some(Constant::Text("notice")));
-        assert_eq!(usize::from(syslog(191).0), PRESETS.len() - 1);
+        assert_eq!(usize::from(syslog(191).0), HOST - 1);
         assert_eq!(syslog(192), EVENT);
+    }
+
+    #[test]
+    fn every_preset_has_a_number() {
+        assert!(PRESETS.len() <= 256, "{} presets do not fit into a byte", PRESETS.len());
+        assert!(
+            PRESETS[usize::from(CRON_COMMAND.0)]
+                .contains(&(key::EVENT_ACTION, Constant::Text("cron_command")))
+        );
+    }
+
+    #[test]
+    fn presets_that_go_together_share_nothing_but_the_kind() {
+        let all = || (0_u8..).map(PresetId).zip(PRESETS);
+        for ((first, its), (second, others)) in all().flat_map(|one| all().map(move |other| (one, other))) {
+            let is_shared =
+                |key: &KeyId| *key != key::EVENT_KIND && others.iter().any(|(other, _)| other == key);
+            let share = its.iter().any(|(key, _)| is_shared(key));
+            assert_eq!(go_together(first, second), !share, "{first:?} and {second:?}");
+        }
     }
 }

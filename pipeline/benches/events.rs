@@ -12,7 +12,7 @@ use bytes::Bytes;
 use logweir_parsers::Format;
 use logweir_pipeline::event::{ConstantSet, ConstantValue, Constants, EventFlags, JsonEncoder, Span, Writer};
 use logweir_pipeline::ledger::SourceLedger;
-use logweir_pipeline::parse::Parser;
+use logweir_pipeline::parse::{Grammars, Parser};
 use logweir_pipeline::{Batch, Keys, Position, SourceMeta, Stream};
 
 const CHUNK: usize = 256 * 1024;
@@ -26,41 +26,48 @@ order 1234567 placed by alice for 12.50 EUR in 37 ms";
 const LOGFMT: &str = "time=2026-11-23T08:30:00.123Z level=info logger=checkout msg=\"order placed\" order=1234567 user=alice \
 amount=12.50 ok=true duration=37ms";
 
+const SSHD: &str = "<38>Nov 23 08:30:00 web-1 sshd[4711]: Failed password for invalid user admin from 203.0.113.7 port 51234 ssh2";
+
+/// What is measured: its name, the format of the lines, a line, and the grammars of the message.
+const CASES: &[(&str, Format, &str, Option<Grammars>)] = &[
+    ("raw", Format::Raw, NGINX, None),
+    ("nginx_access", Format::NginxAccess, NGINX, None),
+    ("apache_access", Format::ApacheAccess, NGINX, None),
+    ("json", Format::Json, JSON, None),
+    ("logfmt", Format::Logfmt, LOGFMT, None),
+    ("syslog", Format::Syslog, SYSLOG, None),
+    ("syslog_sshd", Format::Syslog, SSHD, None),
+    ("syslog_auto", Format::Syslog, SSHD, Some(Grammars::ByProgram)),
+];
+
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     println!(
         "{:14} {:>6} {:>12} {:>16} {:>14} {:>10}",
         "format", "bytes", "parse ns", "parse+write ns", "MB/s of input", "document"
     );
-    for format in logweir_parsers::FORMATS {
-        if only.as_deref().is_none_or(|only| only == format.name()) {
-            measure(*format);
+    for (name, format, line, parse_message) in CASES {
+        if only.as_deref().is_none_or(|only| only == *name) {
+            measure(name, line, &stream(*format, parse_message.clone()));
         }
     }
 }
 
-fn measure(format: Format) {
-    let line = match format.name() {
-        "json" => JSON,
-        "syslog" => SYSLOG,
-        "logfmt" => LOGFMT,
-        _ => NGINX,
-    };
+fn measure(name: &str, line: &str, stream: &Arc<Stream>) {
     let chunk = Bytes::from((0..CHUNK / (line.len() + 1)).map(|_| format!("{line}\n")).collect::<String>());
     let keys = Keys::new(1000);
-    let stream = stream(format);
     let mut parser = Parser::new(Arc::clone(&keys));
     let mut encoder = JsonEncoder::new(keys);
     let mut out = Writer::default();
     let mut document = 0;
     let events = chunk.len() / (line.len() + 1);
     let parse = best_of(|| {
-        let mut batch = batch(&chunk, line.len(), &stream);
+        let mut batch = batch(&chunk, line.len(), stream);
         parser.parse(&mut batch);
         parser.recycle(black_box(batch)).done();
     });
     let both = best_of(|| {
-        let mut batch = batch(&chunk, line.len(), &stream);
+        let mut batch = batch(&chunk, line.len(), stream);
         parser.parse(&mut batch);
         out.truncate(0);
         for event in &batch.events {
@@ -74,7 +81,7 @@ fn measure(format: Format) {
     let rate = chunk.len() as f64 / both.as_secs_f64() / 1e6;
     println!(
         "{:14} {:6} {:12.1} {:16.1} {rate:14.0} {document:10}",
-        format.name(),
+        name,
         line.len(),
         nanos(parse),
         nanos(both)
@@ -92,13 +99,14 @@ fn best_of(mut work: impl FnMut()) -> Duration {
         .unwrap_or_default()
 }
 
-fn stream(format: Format) -> Arc<Stream> {
+fn stream(format: Format, parse_message: Option<Grammars>) -> Arc<Stream> {
     let mut fields = ConstantSet::default();
     fields.add(logweir_parsers::key::HOST_NAME, "host.name", ConstantValue::Text("web-1".to_owned()));
     let source = SourceMeta {
         index: 0,
         name: "web".to_owned(),
         formats: vec![format],
+        parse_message,
         constants: Constants::new(fields, None, "default"),
         utc_offset: 0,
         keep_original: false,

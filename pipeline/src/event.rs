@@ -23,4 +23,5 @@ pub use field::{Field, Span, Value};
 pub use json::JsonEncoder;
 pub use keys::{KeyTable, Keys};
 pub use sink::EventSink;
+pub(crate) use sink::{MadeText, SinkParts};
 pub use writer::Writer;

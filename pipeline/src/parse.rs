@@ -1,12 +1,20 @@
-//! The parse stage: each line through the source's formats, the first that fits.
+//! The parse stage: each line through the source's formats, the first that fits; then, where the source asks for it,
+//! the message through grammars of its own.
 //!
 //! Owns: [`Parser`], one a worker.
 //! Promises: no line is lost: one that no grammar takes is delivered as `message` with
 //! `event.kind = "pipeline_error"` and the failing column in `error.message`; a line that was cut says so.
 //! Never: knows how any format looks.
 
+mod field;
+mod json_text;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
+pub use field::Grammars;
+use field::{FieldParser, Reading};
 use logweir_parsers::format::Format;
 use logweir_parsers::{Context, Reject, Sink, key, preset};
 
@@ -19,13 +27,14 @@ use crate::stream::SourceMeta;
 pub struct Parser {
     keys: KeyTable,
     storage: Storage,
+    messages: FieldParser,
 }
 
 impl Parser {
     /// A parser whose run-time keys go into `keys`.
     #[must_use]
     pub fn new(keys: Arc<Keys>) -> Self {
-        Self { keys: KeyTable::new(keys), storage: Storage::default() }
+        Self { keys: KeyTable::new(keys), storage: Storage::default(), messages: FieldParser::default() }
     }
 
     /// Gives every event of the batch its fields.
@@ -38,15 +47,22 @@ impl Parser {
         let (mut parts, events) = batch.sink_parts(&mut self.keys);
         for event in events {
             let line = event.line.of(parts.chunk);
+            let mut is_parsed = true;
             let mut sink = EventSink::new(parts.reborrow(), event.flags);
             if let Err(reject) = parse_line(line, &source, &context, &mut sink, event) {
                 take_unparsed(line, &reject, &source, &mut sink, event);
                 unparsed += 1;
+                is_parsed = false;
             } else if source.keep_original && event.format != Format::Raw {
                 sink.text_span(key::EVENT_ORIGINAL, line);
             }
             add_flags(event.flags, &mut sink);
             sink.finish(event);
+            if let Some(grammars) = source.parse_message.as_ref().filter(|_| is_parsed) {
+                let reading = self.messages.parse(parts.reborrow(), event, key::MESSAGE, grammars, &context);
+                // The program of a message may say things that nobody wrote a grammar for; a list is a claim.
+                unparsed += u64::from(reading == Reading::Refused && *grammars != Grammars::ByProgram);
+            }
         }
         source.ledger.parsed(unparsed, invalid_utf8);
     }

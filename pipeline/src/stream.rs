@@ -14,6 +14,7 @@ use logweir_parsers::format::Format;
 use crate::ack::{Ack, Outcome};
 use crate::event::{ConstantSet, Constants};
 use crate::ledger::SourceLedger;
+use crate::parse::Grammars;
 
 /// What is constant for one configured source.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct SourceMeta {
     pub name: String,
     /// The formats to try, in order. The first that fits takes the line.
     pub formats: Vec<Format>,
+    /// The grammars that read the message of a line that was parsed, if any do.
+    pub parse_message: Option<Grammars>,
     /// Its constant fields.
     pub constants: Constants,
     /// Seconds east of UTC for times that name no zone.

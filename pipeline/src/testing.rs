@@ -12,6 +12,7 @@ pub(crate) fn source(fields: ConstantSet) -> SourceMeta {
         index: 0,
         name: "test".to_owned(),
         formats: Vec::new(),
+        parse_message: None,
         constants: Constants::new(fields, None, "default"),
         utc_offset: 0,
         keep_original: false,

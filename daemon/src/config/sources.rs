@@ -9,6 +9,7 @@ use std::sync::Arc;
 use logweir_parsers::{Format, key};
 use logweir_pipeline::Keys;
 use logweir_pipeline::event::{ConstantSet, ConstantValue};
+use logweir_pipeline::parse::Grammars;
 use logweir_pipeline::source::file::FileConfig;
 
 use super::component::{Component, Decode, describe_types};
@@ -56,6 +57,11 @@ table! {
         /// Format of the lines, or formats to try in order; a line that none takes is delivered as `message` with
         /// `event.kind = "pipeline_error"`.
         parse: Vec<Format> = "raw",
+        /// What reads the `message` of a line that `parse` took and adds fields; those of the line stay. "auto": the
+        /// format of the program that wrote it, by `process.name`, such as `sshd`, or `pam`. A list: the first format
+        /// that fits. A message that none takes is delivered with the fields of its line; with a list it counts as
+        /// unparsed. Absent: nothing reads it.
+        parse_message: Option<Grammars>,
         /// `data_stream.dataset` and `event.dataset` of the events. Absent: the format's own, such as `nginx.access`.
         dataset: Option<DataStreamPart>,
         /// `data_stream.namespace` of the events.
@@ -84,6 +90,8 @@ pub(crate) struct Source {
     pub(crate) name: String,
     /// The formats to try.
     pub(crate) formats: Vec<Format>,
+    /// The grammars that read the message of a line, if any do.
+    pub(crate) parse_message: Option<Grammars>,
     /// The fields that all its events get.
     pub(crate) fields: ConstantSet,
     /// Its dataset, unless the format says.
@@ -123,6 +131,7 @@ pub(crate) fn decode(
     Some(Source {
         name: name.to_owned(),
         formats: common.parse,
+        parse_message: common.parse_message,
         fields: constant_fields(common.fields, keys, decoder)?,
         dataset: common.dataset.map(|part| part.0),
         namespace: common.namespace.0,

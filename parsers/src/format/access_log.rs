@@ -9,8 +9,6 @@
 //! text, escaped as the server wrote it, in `http.request.line`.
 //! Never: guesses; a line with more fields than these is rejected at the first of them.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
-
 use memchr::memchr;
 use nom::{
     Parser,
@@ -21,7 +19,7 @@ use nom::{
 
 use crate::{
     Context, PresetId, Reject, Sink,
-    grammar::{Explain, Parsed, Quoted, Stopped, byte, quoted, reject, stop, until, whole_number},
+    grammar::{Explain, Parsed, Quoted, Stopped, byte, is_ip, quoted, reject, stop, until, whole_number},
     key, preset, timestamp,
 };
 
@@ -335,12 +333,4 @@ fn origin_form(target: &[u8]) -> Option<&[u8]> {
 #[inline]
 fn is_absent(text: &[u8]) -> bool {
     matches!(text, b"-" | b"" | b"\"\"")
-}
-
-#[inline]
-fn is_ip(text: &[u8]) -> bool {
-    let Ok(text) = core::str::from_utf8(text) else {
-        return false;
-    };
-    if text.contains(':') { text.parse::<Ipv6Addr>().is_ok() } else { text.parse::<Ipv4Addr>().is_ok() }
 }

@@ -6,14 +6,17 @@
 //! line = 'the line'                           # or line_hex, or repeat
 //! fields = { "message" = "a text", "n" = 1 }  # all of them; `@timestamp` in nanoseconds
 //! json = { "a" = '[1]' }                      # those that are JSON, and were not given as a text or an integer
-//! preset = "web_error"                        # "event" if it is not given
+//! preset = "web_error"                        # "event" if it is not given; "ACTION: TYPES, OUTCOME" of host programs
 //! # or, for a line that is not taken
 //! reject = { column = 1, expected = "a JSON object" }
 //! ```
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use logweir_parsers::{Context, FORMATS, Format, PresetId, preset};
+use logweir_parsers::{
+    Context, FORMATS, Format, PresetId, key,
+    preset::{self, Constant, PRESETS, Preset},
+};
 use serde::Deserialize;
 
 use crate::recorder::{Recorded, parse};
@@ -117,6 +120,10 @@ impl Case {
             Some("web_access") => preset::WEB_ACCESS,
             Some("web_error") => preset::WEB_ERROR,
             Some("web_unknown") => preset::WEB_UNKNOWN,
+            Some(other) if other.contains(':') => {
+                let number = PRESETS.iter().position(|preset| summary(preset) == other);
+                PresetId(number.unwrap_or_else(|| panic!("{}: preset {other}", self.name)) as u8)
+            }
             Some(other) => {
                 let priority = other.strip_prefix("syslog ").and_then(|number| number.parse().ok());
                 preset::syslog(priority.unwrap_or_else(|| panic!("{}: preset {other}", self.name)))
@@ -143,6 +150,18 @@ impl Case {
         };
         differs.map(|differs| format!("{} / {}: {differs}", format.name(), self.name))
     }
+}
+
+/// `ACTION: TYPE+TYPE, OUTCOME`.
+fn summary(preset: Preset) -> String {
+    let value = |wanted| match preset.iter().find(|(key, _)| *key == wanted)?.1 {
+        Constant::Text(text) => Some(text.to_owned()),
+        Constant::List(texts) => Some(texts.join("+")),
+        Constant::Integer(_) => None,
+    };
+    let outcome = value(key::EVENT_OUTCOME).map(|outcome| format!(", {outcome}"));
+    let [action, types] = [key::EVENT_ACTION, key::EVENT_TYPE].map(|key| value(key).unwrap_or_default());
+    format!("{action}: {types}{}", outcome.unwrap_or_default())
 }
 
 #[test]

@@ -75,6 +75,30 @@ fn beginnings(format: Format) -> &'static [&'static str] {
             "<34>1 - - - - - [a b=\"",
             "<34>1 - - - - - - ",
         ],
+        Format::Sshd => &[
+            "",
+            "Failed password for ",
+            "Failed password for invalid user ",
+            "Invalid user ",
+            "Connection closed by invalid user ",
+            "Disconnecting invalid user ",
+            "error: PAM: Authentication failure for ",
+        ],
+        Format::Sudo => &["", "a : ", "a : TTY=", "a : TTY=x ; PWD=", "a : COMMAND="],
+        Format::Su => &["", "(to ", "+ ", "Successful su for ", "BAD SU a to "],
+        Format::Pam => &[
+            "",
+            "pam_",
+            "pam_a(b:c): ",
+            "pam_a(b:c): session opened for user ",
+            "pam_a(b:c): authentication failure; logname=",
+            "pam_a(b:c): access denied for user `",
+        ],
+        Format::Login => &["", "LOGIN ON ", "FAILED LOGIN 1 FROM ", "FAILED LOGIN 1 FROM x FOR "],
+        Format::Shadow => &["", "new user: ", "new user: name=", "add '", "password of group x "],
+        Format::Cron => &["", "(", "(a) ", "(a) CMD ("],
+        Format::SystemdLogind => &["", "New session ", "New session 1 of user ", "Session "],
+        Format::Netfilter => &["", "IN=", "IN= SRC=1.2.3.4 DST=1.2.3.4 "],
     }
 }
 
@@ -112,14 +136,37 @@ const TEXTS: &[&str] = &[
     "?",
     "/",
     "%",
+    "'",
+    ") ",
+    ", ",
+    ": ",
+    " ; ",
+    " ; COMMAND=",
+    " from ",
+    " for ",
+    " port 1",
+    "IN=",
+    " SYN",
+    " SRC=1.2.3.4",
     "\u{0}",
     "\u{e4}",
     "x",
 ];
 
 /// Those of the texts that a careless scanner looks at again and again.
-const WORST: &[&str] =
-    &["\"", "\\", "[", "{\"a\":", "\"a\":{\"b\":1},", "a=\"\\q\" ", " b=\"c\"", "[a b=\"c\" b=\"d\"]", "x"];
+const WORST: &[&str] = &[
+    "\"",
+    "\\",
+    "[",
+    "{\"a\":",
+    "\"a\":{\"b\":1},",
+    "a=\"\\q\" ",
+    " b=\"c\"",
+    "[a b=\"c\" b=\"d\"]",
+    " from ",
+    " ; ",
+    "x",
+];
 
 fn parse_all(texts: &[&str], bytes: usize) {
     let context = Context { read_at: READ_AT, utc_offset: 0 };

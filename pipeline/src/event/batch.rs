@@ -61,6 +61,8 @@ pub struct Event {
     pub format: Format,
     /// Its constant fields.
     pub preset: PresetId,
+    /// The constant fields of the grammar that read one of its fields.
+    pub second_preset: PresetId,
     /// Facts that its fields do not tell.
     pub flags: EventFlags,
 }
@@ -130,6 +132,7 @@ impl Batch {
             capacity: 0,
             format: Format::Raw,
             preset: preset::NONE,
+            second_preset: preset::NONE,
             flags,
         }
     }
@@ -165,8 +168,13 @@ impl Batch {
     /// The sets of constants of an event, the nearest first.
     #[inline]
     #[must_use]
-    pub fn constant_sets(&self, event: &Event) -> [&ConstantSet; 2] {
-        [self.stream.constants(), self.stream.source().constants.set(event.format, event.preset)]
+    pub fn constant_sets(&self, event: &Event) -> [&ConstantSet; 3] {
+        let constants = &self.stream.source().constants;
+        [
+            self.stream.constants(),
+            constants.set(event.format, event.preset),
+            constants.second(event.second_preset),
+        ]
     }
 
     /// Sets a key to a value, whether the event had it or not.

@@ -140,7 +140,8 @@ pub struct Constants {
     fields: ConstantSet,
     dataset: Option<String>,
     namespace: String,
-    sets: Box<[OnceLock<ConstantSet>]>,
+    sets: Box<[OnceLock<Box<ConstantSet>>]>,
+    seconds: Box<[OnceLock<Box<ConstantSet>>]>,
 }
 
 impl Constants {
@@ -148,8 +149,14 @@ impl Constants {
     /// stream's. `dataset` overrides the format's own.
     #[must_use]
     pub fn new(fields: ConstantSet, dataset: Option<&str>, namespace: &str) -> Self {
-        let sets = std::iter::repeat_with(OnceLock::new).take(FORMATS.len() * PRESETS.len()).collect();
-        Self { fields, dataset: dataset.map(str::to_owned), namespace: namespace.to_owned(), sets }
+        let empty = |count| std::iter::repeat_with(OnceLock::new).take(count).collect();
+        Self {
+            fields,
+            dataset: dataset.map(str::to_owned),
+            namespace: namespace.to_owned(),
+            sets: empty(FORMATS.len() * PRESETS.len()),
+            seconds: empty(PRESETS.len()),
+        }
     }
 
     /// The constants of an event with this format and preset.
@@ -157,7 +164,14 @@ impl Constants {
     #[must_use]
     pub fn set(&self, format: Format, preset: PresetId) -> &ConstantSet {
         let slot = &self.sets[format as usize * PRESETS.len() + usize::from(preset.0)];
-        slot.get_or_init(|| self.make_set(format, preset))
+        slot.get_or_init(|| Box::new(self.make_set(format, preset)))
+    }
+
+    /// What a preset adds to the constants of an event that has another one.
+    #[inline]
+    #[must_use]
+    pub fn second(&self, preset: PresetId) -> &ConstantSet {
+        self.seconds[usize::from(preset.0)].get_or_init(|| Box::new(self.make_second(preset)))
     }
 
     /// The dataset of events of this format.
@@ -170,6 +184,17 @@ impl Constants {
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    #[cold]
+    fn make_second(&self, preset: PresetId) -> ConstantSet {
+        let mut set = ConstantSet::default();
+        for (key, value) in PRESETS[usize::from(preset.0)] {
+            if *key != key::EVENT_KIND && self.fields.get(*key).is_none() {
+                set.add_known(*key, (*value).into());
+            }
+        }
+        set
     }
 
     #[cold]

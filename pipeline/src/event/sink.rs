@@ -1,8 +1,9 @@
 //! What grammars fill: the fields of one event, appended to the batch.
 //!
 //! Owns: [`EventSink`], the pipeline's side of [`logweir_parsers::Sink`].
-//! Promises: an event has each key once (the last value wins, as JSON readers do); a span given by a grammar lies in
-//! the chunk; a grammar that fails leaves no trace after [`EventSink::roll_back`].
+//! Promises: an event has each key once (the last value wins, as JSON readers do; of a second grammar only what the
+//! first did not give); a span given by a grammar lies in the chunk, or in the side buffer where the second grammar
+//! reads a text from there; a grammar that fails leaves no trace after [`EventSink::roll_back`].
 //! Never: copies text that already stands in the chunk.
 
 use logweir_parsers::{KeyId, PresetId, Sink, key, key::KeySet, preset};
@@ -14,17 +15,30 @@ use super::{Event, EventFlags, Field, KeyTable, Span, Value};
 /// Receives the fields of one event of a batch.
 #[derive(Debug)]
 pub struct EventSink<'a> {
-    chunk: &'a [u8],
+    /// What spans are parts of: the chunk, or a copy of a piece of the side buffer.
+    base: &'a [u8],
+    /// Where that piece begins.
+    base_in_side: Option<u32>,
     side: &'a mut Vec<u8>,
     fields: &'a mut Vec<Field>,
     keys: &'a mut KeyTable,
     first: usize,
+    /// Where the fields of this grammar begin; those before are an earlier one's.
+    kept: usize,
     side_mark: usize,
     timestamp: Option<i64>,
     preset: PresetId,
     seen: KeySet,
     /// Whether the line is valid UTF-8.
     is_valid: bool,
+}
+
+/// A copy of a text of the side buffer, which grows while a grammar reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MadeText<'a> {
+    pub(crate) text: &'a [u8],
+    /// Where it stands in the side buffer.
+    pub(crate) start: u32,
 }
 
 /// The parts of a batch that a sink writes to, and the worker's own tables.
@@ -42,8 +56,10 @@ impl<'a> EventSink<'a> {
     pub(crate) fn new(parts: SinkParts<'a>, flags: EventFlags) -> Self {
         let SinkParts { chunk, side, fields, keys } = parts;
         Self {
-            chunk,
+            base: chunk,
+            base_in_side: None,
             first: fields.len(),
+            kept: fields.len(),
             side_mark: side.len(),
             side,
             fields,
@@ -55,13 +71,39 @@ impl<'a> EventSink<'a> {
         }
     }
 
+    /// A sink for more fields of an event. Those that it has, removed ones too, stay as they are. `made` is what the
+    /// grammar reads if that does not stand in the chunk.
+    #[inline]
+    pub(crate) fn resume(parts: SinkParts<'a>, event: &Event, made: Option<MadeText<'a>>) -> Self {
+        let mut sink = Self::new(parts, event.flags);
+        let (first, end) = (event.first as usize, (event.first + event.len) as usize);
+        if end == sink.first {
+            sink.first = first;
+        } else {
+            // The fields of other events stand behind: a run has no room to grow in its place.
+            sink.fields.extend_from_within(first..end);
+            sink.kept = sink.fields.len();
+        }
+        for field in &sink.fields[sink.first..] {
+            sink.seen.insert(field.key());
+        }
+        if let Some(MadeText { text, start }) = made {
+            sink.base = text;
+            sink.base_in_side = Some(start);
+        }
+        sink
+    }
+
     /// Forgets everything that the grammar said.
     pub fn roll_back(&mut self) {
-        self.fields.truncate(self.first);
+        self.fields.truncate(self.kept);
         self.side.truncate(self.side_mark);
         self.timestamp = None;
         self.preset = preset::NONE;
         self.seen = KeySet::default();
+        for field in &self.fields[self.first..] {
+            self.seen.insert(field.key());
+        }
     }
 
     /// Gives the fields to the event.
@@ -70,7 +112,14 @@ impl<'a> EventSink<'a> {
         event.first = u32::try_from(self.first).unwrap_or(u32::MAX);
         event.len = u32::try_from(self.fields.len() - self.first).unwrap_or(0);
         event.capacity = event.len;
-        event.preset = self.preset;
+        if self.kept == self.first {
+            event.preset = self.preset;
+        } else if event.second_preset == preset::NONE
+            && self.preset != preset::EVENT
+            && preset::go_together(event.preset, self.preset)
+        {
+            event.second_preset = self.preset;
+        }
         if self.seen.may_contain(key::DATA_STREAM_DATASET)
             || self.seen.may_contain(key::DATA_STREAM_NAMESPACE)
         {
@@ -81,13 +130,14 @@ impl<'a> EventSink<'a> {
         }
     }
 
-    /// The place of a part of the chunk.
+    /// The place of a part of the chunk, or of the piece of the side buffer.
     #[inline]
     fn span(&self, part: &[u8]) -> Span {
-        let start = (part.as_ptr() as usize).wrapping_sub(self.chunk.as_ptr() as usize);
-        debug_assert!(part.is_empty() || start + part.len() <= self.chunk.len(), "not a part of the chunk");
-        #[allow(clippy::cast_possible_truncation)] // a chunk is below 4 GiB
-        Span { start: if part.is_empty() { 0 } else { start as u32 }, len: part.len() as u32 }
+        let start = (part.as_ptr() as usize).wrapping_sub(self.base.as_ptr() as usize);
+        debug_assert!(part.is_empty() || start + part.len() <= self.base.len(), "not a part of the chunk");
+        #[allow(clippy::cast_possible_truncation)] // a chunk and a side buffer are below 4 GiB
+        let (start, len) = (start as u32, part.len() as u32);
+        Span { start: if part.is_empty() { 0 } else { start + self.base_in_side.unwrap_or(0) }, len }
     }
 
     #[inline]
@@ -103,8 +153,10 @@ impl<'a> EventSink<'a> {
     }
 
     fn replace(&mut self, field: Field) {
-        match self.fields[self.first..].iter_mut().find(|old| old.key() == field.key()) {
-            Some(old) => *old = field,
+        let run = &self.fields[self.first..];
+        match run.iter().position(|old| old.key() == field.key()).map(|place| self.first + place) {
+            Some(place) if place < self.kept => {}
+            Some(place) => self.fields[place] = field,
             None => self.fields.push(field),
         }
     }
@@ -144,22 +196,30 @@ impl Sink for EventSink<'_> {
 
     #[inline]
     fn text_span(&mut self, key: KeyId, text: &[u8]) {
-        self.add(key, Value::Text(self.span(text)));
+        let span = self.span(text);
+        self.add(key, if self.base_in_side.is_some() { Value::MadeText(span) } else { Value::Text(span) });
     }
 
     #[inline]
     fn json_text_span(&mut self, key: KeyId, text: &[u8]) {
+        if self.base_in_side.is_some() {
+            // No value means an escaped text in the side buffer; with its quotes it is JSON.
+            return self.made_json(key, &mut [b"\"", text, b"\""].into_iter());
+        }
         self.add(key, Value::JsonText(self.span(text)));
     }
 
     #[inline]
     fn json_span(&mut self, key: KeyId, json: &[u8]) {
-        self.add(key, Value::Json(self.span(json)));
+        let span = self.span(json);
+        self.add(key, if self.base_in_side.is_some() { Value::MadeJson(span) } else { Value::Json(span) });
     }
 
     fn member(&mut self, json: &[u8]) {
         let span = self.span(json);
-        self.fields.push(Field::new(MEMBERS, Value::Members(span)));
+        let members =
+            if self.base_in_side.is_some() { Value::MadeMembers(span) } else { Value::Members(span) };
+        self.fields.push(Field::new(MEMBERS, members));
     }
 
     fn made_member(&mut self, name: &[u8], value: &[u8]) {
@@ -208,6 +268,13 @@ impl Batch {
 }
 
 impl SinkParts<'_> {
+    /// The fields of an event, removed ones included.
+    #[inline]
+    pub(crate) fn fields_of(&self, event: &Event) -> &[Field] {
+        let first = event.first as usize;
+        &self.fields[first..first + event.len as usize]
+    }
+
     /// The same parts for a shorter time.
     #[inline]
     pub(crate) fn reborrow(&mut self) -> SinkParts<'_> {

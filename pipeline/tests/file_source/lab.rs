@@ -162,6 +162,7 @@ impl Lab {
                 index: 0,
                 name: "logs".to_owned(),
                 formats: Vec::new(),
+                parse_message: None,
                 constants: Constants::new(ConstantSet::default(), None, "default"),
                 utc_offset: 0,
                 keep_original: false,

@@ -5,6 +5,7 @@
 //! Never: looks at what an item names.
 
 use logweir_parsers::Format;
+use logweir_pipeline::parse::Grammars;
 use toml::de::DeValue;
 
 use super::super::decode::{Decoder, Given};
@@ -116,5 +117,21 @@ impl Item for Format {
             );
         }
         format
+    }
+}
+
+impl Value for Grammars {
+    fn describe() -> Description {
+        Description::new("\"auto\", format or list", "\"auto\", the name of a format or a list of them")
+    }
+
+    fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match given.value {
+            DeValue::String(word) if word == "auto" => Some(Self::ByProgram),
+            DeValue::Array(items) if items.is_empty() => {
+                decoder.wrong(given, Some("this list is empty".to_owned()))
+            }
+            _ => Vec::decode(given, decoder).map(Self::Listed),
+        }
     }
 }

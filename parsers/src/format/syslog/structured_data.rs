@@ -12,24 +12,12 @@
 use nom::{Parser, error::context, sequence::separated_pair};
 
 use crate::{
-    format::json::scan::plain_bytes,
+    format::{escape::CONTROLS, json::scan::plain_bytes},
     grammar::{Explain, Parsed, Quoted, byte, expected, quoted, stop},
 };
 
 /// The most elements of a line, and the most parameters of an element.
 const NAMES_MAX: usize = 64;
-
-/// `\u00HH` for the control characters.
-static CONTROLS: [[u8; 6]; 32] = {
-    let mut escapes = [*b"\\u0000"; 32];
-    let mut value = 0;
-    while value < 32 {
-        escapes[value][4] = b"01"[value / 16];
-        escapes[value][5] = b"0123456789abcdef"[value % 16];
-        value += 1;
-    }
-    escapes
-};
 
 /// One or more elements, checked.
 #[derive(Clone, Copy)]

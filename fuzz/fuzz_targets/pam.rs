@@ -1,0 +1,4 @@
+//! Fuzzes `pam`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|line: &[u8]| logweir_fuzz::fuzz(logweir_parsers::Format::Pam, line));

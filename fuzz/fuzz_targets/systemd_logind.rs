@@ -1,0 +1,4 @@
+//! Fuzzes `systemd_logind`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|line: &[u8]| logweir_fuzz::fuzz(logweir_parsers::Format::SystemdLogind, line));

@@ -1,0 +1,167 @@
+//! Lines through both parses, as documents.
+
+use bytes::Bytes;
+use serde_json::{Map, Value as Json, json};
+
+use super::*;
+use crate::event::{ConstantSet, ConstantValue, JsonEncoder, Span, Writer};
+use crate::stream::{Position, Stream};
+use crate::testing;
+
+/// Lines that sshd, sudo, su, runuser and the tools of shadow wrote to `/dev/log`, with their names changed.
+const HOST_LOG: &str = include_str!("../../testdata/host.log");
+
+struct Parsed {
+    documents: Vec<Map<String, Json>>,
+    unparsed: u64,
+}
+
+/// Parses lines as one batch.
+fn parse(format: Format, parse_message: Option<Grammars>, fields: ConstantSet, lines: &[&str]) -> Parsed {
+    let mut source = testing::source(fields);
+    (source.formats, source.parse_message) = (vec![format], parse_message);
+    let stream: Arc<Stream> = testing::stream(source, ConstantSet::default());
+    let (mut chunk, mut events) = (Vec::new(), Vec::new());
+    for line in lines {
+        let [start, len] = [chunk.len(), line.len()].map(|number| u32::try_from(number).unwrap());
+        events.push(Batch::line(Span { start, len }, 0, 0, EventFlags::default()));
+        chunk.extend_from_slice(line.as_bytes());
+    }
+    let ack = stream.begin(Position::default(), events.len() as u64, 0);
+    let keys = Keys::new(100);
+    let mut batch = Batch::new(Bytes::from(chunk), events, Arc::clone(&stream), 0, ack);
+    let mut parser = Parser::new(Arc::clone(&keys));
+    parser.parse(&mut batch);
+    let mut encoder = JsonEncoder::new(keys);
+    let documents = batch.events.iter().map(|event| {
+        let mut out = Writer::default();
+        encoder.write(&batch, event, &mut out);
+        let text = std::str::from_utf8(out.as_slice()).unwrap();
+        let document: Map<String, Json> = serde_json::from_str(text).unwrap();
+        for name in document.keys() {
+            assert_eq!(text.matches(&format!("\"{name}\":")).count(), 1, "{name} stands twice in {text}");
+        }
+        document
+    });
+    let documents = documents.collect();
+    parser.recycle(batch).done();
+    Parsed { documents, unparsed: stream.source().ledger.counts().unparsed }
+}
+
+fn by_program(format: Format, line: &str) -> Map<String, Json> {
+    let mut parsed = parse(format, Some(Grammars::ByProgram), ConstantSet::default(), &[line]);
+    assert_eq!(parsed.unparsed, 0);
+    parsed.documents.remove(0)
+}
+
+fn assert_has(document: &Map<String, Json>, expected: &Json) {
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(document.get(name), Some(value), "{name} of {document:#?}");
+    }
+}
+
+#[test]
+fn the_grammar_of_the_program_reads_the_message() {
+    let message = "Failed password for invalid user admin from 192.0.2.7 port 51234 ssh2";
+    let document = by_program(Format::Syslog, &format!("<38>Nov 14 22:13:20 web1 sshd[4711]: {message}"));
+    let expected = json!({
+        "message": message, "process.name": "sshd", "process.pid": 4711, "host.hostname": "web1",
+        "log.syslog.facility.name": "auth", "log.level": "info", "event.kind": "event", "event.dataset": "syslog",
+        "event.category": ["authentication"], "event.type": ["start"], "event.outcome": "failure",
+        "event.action": "ssh_login", "user.name": "admin", "source.ip": "192.0.2.7", "source.port": 51234,
+        "related.ip": "192.0.2.7", "related.user": "admin",
+    });
+    assert_has(&document, &expected);
+}
+
+#[test]
+fn what_the_line_says_and_what_the_config_says_stay() {
+    let line = r#"{"timestamp":"2023-11-14T22:13:20Z","user":{"name":"kept"},"process":{"name":"sshd"},"message":"Accepted password for alice from 192.0.2.7 port 1 ssh2"}"#;
+    let mut fields = ConstantSet::default();
+    fields.add(key::EVENT_ACTION, "event.action", ConstantValue::Text("mine".to_owned()));
+    let parsed = parse(Format::Json, Some(Grammars::ByProgram), fields, &[line]);
+    let expected = json!({
+        "@timestamp": "2023-11-14T22:13:20.000Z", "user.name": "kept", "source.ip": "192.0.2.7",
+        "event.action": "mine", "event.outcome": "success", "event.dataset": "generic",
+    });
+    assert_has(&parsed.documents[0], &expected);
+}
+
+#[test]
+fn a_message_that_is_not_in_the_chunk_is_read_from_the_side_buffer() {
+    let escaped =
+        r#"{"process":{"name":"sudo"},"message":"alice : PWD=/ ; USER=b\u00f6b ; COMMAND=/bin/echo \"a\""}"#;
+    let expected = json!({
+        "message": "alice : PWD=/ ; USER=böb ; COMMAND=/bin/echo \"a\"", "user.name": "alice",
+        "user.effective.name": "böb", "related.user": ["alice", "böb"], "process.command_line": "/bin/echo \"a\"",
+    });
+    assert_has(&by_program(Format::Json, escaped), &expected);
+    let made = r#"process.name=su msg="\x28to root) alice on pts/0" x=\x"#;
+    let expected =
+        json!({ "message": "(to root) alice on pts/0", "user.name": "alice", "event.action": "su" });
+    assert_has(&by_program(Format::Logfmt, made), &expected);
+}
+
+#[test]
+fn a_text_in_the_side_buffer_can_hold_json() {
+    let line = r#"{"message":"{\"a\":\"x \\\"y\\\"\",\"n\":1,\"list\":[1],\"level\":\"warn\"}"}"#;
+    let listed = Some(Grammars::Listed(vec![Format::Json]));
+    let parsed = parse(Format::Json, listed, ConstantSet::default(), &[line]);
+    assert_has(&parsed.documents[0], &json!({ "a": "x \"y\"", "n": 1, "list": [1], "log.level": "warn" }));
+    assert_eq!(parsed.unparsed, 0);
+}
+
+#[test]
+fn a_message_that_no_grammar_takes_leaves_no_trace() {
+    let lines = [
+        "<38>Nov 14 22:13:20 web1 sshd[1]: something new",
+        "<38>Nov 14 22:13:20 web1 sudo: alice : USER=root ; PWD=/",
+        "<38>Nov 14 22:13:20 web1 nginx: Accepted password for alice from 192.0.2.7 port 1 ssh2",
+        "<38>Nov 14 22:13:20 web1 kernel: usb 1-1: new device",
+        "<38>",
+    ];
+    let plain = parse(Format::Syslog, None, ConstantSet::default(), &lines);
+    let auto = parse(Format::Syslog, Some(Grammars::ByProgram), ConstantSet::default(), &lines);
+    assert_eq!(auto.documents, plain.documents);
+    assert_eq!(auto.unparsed, 0);
+    let listed = Some(Grammars::Listed(vec![Format::Sudo, Format::Netfilter]));
+    let listed = parse(Format::Syslog, listed, ConstantSet::default(), &lines);
+    assert_eq!(listed.documents, plain.documents);
+    assert_eq!(listed.unparsed, 4, "the last line has no message");
+}
+
+#[test]
+fn a_list_is_tried_in_order_whatever_the_program() {
+    let line = "<38>Nov 14 22:13:20 web1 my-login: (to root) alice on pts/0";
+    let listed = Some(Grammars::Listed(vec![Format::Sshd, Format::Su]));
+    let parsed = parse(Format::Syslog, listed, ConstantSet::default(), &[line]);
+    assert_has(&parsed.documents[0], &json!({ "event.action": "su", "user.name": "alice" }));
+    assert_eq!(parsed.unparsed, 0);
+}
+
+#[test]
+fn a_line_that_no_format_takes_is_not_read_again() {
+    let parsed =
+        parse(Format::Json, Some(Grammars::ByProgram), ConstantSet::default(), &["pam_unix(a:b): c"]);
+    assert_has(&parsed.documents[0], &json!({ "event.kind": "pipeline_error" }));
+    assert!(!parsed.documents[0].contains_key("event.category"));
+    assert_eq!(parsed.unparsed, 1);
+}
+
+#[test]
+fn every_line_of_a_real_host_is_understood() {
+    let lines: Vec<&str> = HOST_LOG.lines().collect();
+    let parsed = parse(Format::Syslog, Some(Grammars::ByProgram), ConstantSet::default(), &lines);
+    assert_eq!(parsed.unparsed, 0);
+    for (document, line) in parsed.documents.iter().zip(&lines) {
+        assert!(document.contains_key("event.action"), "{line}");
+        assert_ne!(
+            document.get("source.ip"),
+            Some(&json!("9.9.9.9")),
+            "a stranger's word was believed: {line}"
+        );
+    }
+    let failures =
+        parsed.documents.iter().filter(|document| document.get("event.outcome") == Some(&json!("failure")));
+    assert!(failures.count() > 10);
+}
