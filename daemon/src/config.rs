@@ -9,6 +9,7 @@
 pub(crate) mod cases;
 pub(crate) mod checked;
 mod component;
+mod conditions;
 mod decode;
 pub(crate) mod error;
 mod expand;

@@ -11,6 +11,7 @@ pub mod checkpoint;
 pub mod event;
 pub mod installation;
 pub mod ledger;
+pub mod matcher;
 pub mod memory;
 pub mod parse;
 pub mod router;

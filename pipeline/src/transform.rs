@@ -4,7 +4,6 @@
 //! Promises: a step costs nothing on fields that it does not touch, and touches only the events that are selected.
 //! Never: sees more than one batch.
 
-mod drop;
 mod remove;
 mod rename;
 mod set;
@@ -14,12 +13,13 @@ use std::sync::Arc;
 use logweir_parsers::KeyId;
 
 use crate::event::{Batch, ConstantValue};
+use crate::matcher::Condition;
 
 /// One thing done to each event.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Drops the event when all of these fields have these values.
-    Drop(Vec<(KeyId, ConstantValue)>),
+    /// Drops the events for which this is true.
+    Drop(Condition),
     /// Gives fields constant values.
     Set(Vec<(KeyId, ConstantValue)>),
     /// Gives the value of one field to another name: from, to.
@@ -42,8 +42,8 @@ impl Transform {
     pub fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>) {
         for step in &self.steps {
             match step {
-                Step::Drop(fields) => {
-                    selected.retain(|&index| !drop::matches(fields, batch, index as usize));
+                Step::Drop(condition) => {
+                    selected.retain(|&index| !condition.is_true(batch, index as usize));
                 }
                 Step::Set(fields) => set::apply(fields, batch, selected),
                 Step::Rename(names) => rename::apply(names, batch, selected),
@@ -66,12 +66,17 @@ mod tests {
 
     use super::*;
     use crate::event::{ConstantSet, EventFlags, Span};
+    use crate::matcher::{Pattern, Predicate, Test, literal};
     use crate::parse::Parser;
     use crate::stream::Position;
     use crate::{Keys, testing};
 
     fn text(text: &str) -> ConstantValue {
         ConstantValue::Text(text.to_owned())
+    }
+
+    fn is(key: KeyId, text: &str) -> Condition {
+        Condition::Field(Predicate { key, tests: vec![Test::Text(Pattern::new(literal(text), false))] })
     }
 
     #[test]
@@ -85,7 +90,7 @@ mod tests {
         Parser::new(Arc::clone(&keys)).parse(&mut batch);
         let renamed = keys.intern("text").unwrap();
         let steps = vec![
-            Step::Drop(vec![(key::MESSAGE, text("drop")), (key::EVENT_KIND, text("event"))]),
+            Step::Drop(Condition::All(vec![is(key::MESSAGE, "DROP"), is(key::EVENT_KIND, "event")])),
             Step::Rename(vec![(key::MESSAGE, renamed)]),
             Step::Set(vec![(key::SERVICE_NAME, text("shop"))]),
             Step::Remove(vec![key::EVENT_KIND]),

@@ -12,6 +12,7 @@ use logweir_pipeline::event::ConstantValue;
 use logweir_pipeline::transform::{Step, Transform};
 
 use super::component::Fed;
+use super::conditions::WrittenCondition;
 use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
 use super::schema::{SectionKind, Table, table};
@@ -38,8 +39,8 @@ table! {
 table! {
     /// The keys of a step; each step has one of them.
     struct StepKeys {
-        /// Drops the events whose fields have all of these values.
-        drop: Option<At<Fields>>,
+        /// Drops the events for which this condition is true.
+        drop: Option<WrittenCondition>,
         /// Gives fields these values.
         set: Option<At<Fields>>,
         /// Renames fields.
@@ -57,13 +58,14 @@ pub(crate) fn decode(
     decoder: &mut Decoder<'_>,
 ) -> Option<Transform> {
     let steps = TransformKeys::decode(found, decoder)?.steps.0;
-    let steps = steps.into_iter().map(|step| checked_step(step, keys, decoder)).collect::<Option<_>>()?;
-    Some(Transform { name: name.into(), steps })
+    // Everything that is wrong is told, so all steps are checked before the first that failed counts.
+    let steps = steps.into_iter().map(|step| checked_step(step, keys, decoder)).collect::<Vec<_>>();
+    Some(Transform { name: name.into(), steps: steps.into_iter().collect::<Option<_>>()? })
 }
 
 fn checked_step(step: StepKeys, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Step> {
     match step {
-        StepKeys { drop: Some(fields), .. } => constants(fields, keys, decoder).map(Step::Drop),
+        StepKeys { drop: Some(condition), .. } => condition.checked(keys, decoder).map(Step::Drop),
         StepKeys { set: Some(fields), .. } => constants(fields, keys, decoder).map(Step::Set),
         StepKeys { rename: Some(At { value, place }), .. } => {
             let rename = |decoder: &mut Decoder<'_>, (from, to): (String, String), place| {
@@ -89,8 +91,8 @@ fn constants(
     })
 }
 
-/// Turns each field of a step into what the step needs. A step without fields would drop every event or do nothing;
-/// neither can be meant.
+/// Turns each field of a step into what the step needs. A step without fields would do nothing, which cannot
+/// be meant.
 fn each<T, U>(
     fields: Vec<At<T>>,
     place: Place,

@@ -34,7 +34,7 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    fn new(name: impl Into<Cow<'static, str>>, expected: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>, expected: impl Into<Cow<'static, str>>) -> Self {
         Self { name: name.into(), expected: expected.into() }
     }
 

@@ -113,6 +113,11 @@ impl ConstantSet {
         self.fields.iter().find(|field| field.key == key).map(|field| &field.value)
     }
 
+    /// The fields, in their order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (KeyId, &ConstantValue)> {
+        self.fields.iter().map(|field| (field.key, &field.value))
+    }
+
     /// The JSON of all fields: `,"name":value` for each.
     #[inline]
     #[must_use]

@@ -7,6 +7,7 @@ use logweir_parsers::{KeyId, key};
 use super::*;
 use crate::event::{ConstantSet, ConstantValue, EventFlags, Span};
 use crate::ledger::Counts;
+use crate::matcher::{Condition, Pattern, Predicate, Test, literal};
 use crate::parse::Parser;
 use crate::stream::Position;
 use crate::transform::Step;
@@ -41,8 +42,13 @@ fn transform(name: &str, step: Step) -> Arc<Transform> {
     Arc::new(Transform { name: name.into(), steps: vec![step] })
 }
 
+fn is(message: &str) -> Condition {
+    let tests = vec![Test::Text(Pattern::new(literal(message), true))];
+    Condition::Field(Predicate { key: key::MESSAGE, tests })
+}
+
 fn drops(name: &str, message: &str) -> Arc<Transform> {
-    transform(name, Step::Drop(vec![(key::MESSAGE, ConstantValue::Text(message.to_owned()))]))
+    transform(name, Step::Drop(is(message)))
 }
 
 fn sets(service: &str) -> Arc<Transform> {

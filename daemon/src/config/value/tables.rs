@@ -50,8 +50,9 @@ fn named<T>(given: Given<'_>, decoder: &mut Decoder<'_>, read: Read<T>) -> Optio
         return decoder.wrong_type(given);
     };
     let mut found = Vec::new();
+    let wrong = decoder.diagnostics.len();
     collect("", table, given, decoder, read, &mut found);
-    Some(found)
+    (decoder.diagnostics.len() == wrong).then_some(found)
 }
 
 /// Gathers fields; a table within, as `service.name = "shop"` makes without quotes, joins the names by dots.
