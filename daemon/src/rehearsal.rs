@@ -12,7 +12,7 @@ use bytes::Bytes;
 use logweir_pipeline::event::{ConstantSet, EventFlags, JsonEncoder, Span, Writer};
 use logweir_pipeline::parse::Parser;
 use logweir_pipeline::router::{Router, Way};
-use logweir_pipeline::transform::Transform;
+use logweir_pipeline::transform::{Bench, Transform};
 use logweir_pipeline::worker::Lane;
 use logweir_pipeline::{Batch, Ledger, Position, SourceMeta, Stream};
 use serde_json::{Map, Value};
@@ -25,6 +25,7 @@ pub(crate) struct Rehearsal {
     meta: Arc<SourceMeta>,
     parser: Parser,
     router: Router,
+    bench: Bench,
     way: Way,
     lanes: Vec<Box<dyn Lane>>,
     documents: Documents,
@@ -48,7 +49,7 @@ pub(crate) struct Document {
 pub(crate) struct Rehearsed {
     /// The document for each output that it reached, by the output's place in the config.
     pub(crate) documents: BTreeMap<usize, Document>,
-    /// The transform that dropped it, if no output took it.
+    /// The step that dropped it, if no output took it.
     pub(crate) dropped_by: Option<String>,
 }
 
@@ -66,7 +67,16 @@ impl Rehearsal {
         let parser = Parser::new(Arc::clone(&config.keys));
         let json = JsonEncoder::new(Arc::clone(&config.keys));
         let way = ways(config).swap_remove(index);
-        Some(Self { meta, parser, router: Router::default(), way, lanes, documents, json })
+        Some(Self {
+            meta,
+            parser,
+            router: Router::new(Arc::clone(&config.keys)),
+            bench: Bench::new(Arc::clone(&config.keys)),
+            way,
+            lanes,
+            documents,
+            json,
+        })
     }
 
     /// The way of the source's events.
@@ -88,17 +98,17 @@ impl Rehearsal {
         }
     }
 
-    /// The document of a line behind these transforms; `None` when one of them drops it.
+    /// The document of a line behind so many steps of these transforms; `None` when one of them drops it.
     pub(crate) fn document_after(
         &mut self,
-        transforms: &[Arc<Transform>],
+        transforms: &[(Arc<Transform>, usize)],
         line: &[u8],
         read_at: i64,
     ) -> Option<Document> {
         let mut batch = self.parsed(line, read_at);
         let mut selected = vec![0];
-        for transform in transforms {
-            transform.apply(&mut batch, &mut selected);
+        for step in transforms.iter().flat_map(|(transform, steps)| &transform.steps[..*steps]) {
+            step.apply(&mut batch, &mut selected, &mut self.bench);
         }
         let document = selected.first().map(|_| document(&mut self.json, &batch, 0));
         self.parser.recycle(batch).done();

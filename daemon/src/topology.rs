@@ -90,7 +90,9 @@ impl Topology {
         })?;
 
         let StartedSources { sources, ledger, files } = started;
-        let overview = Arc::new(Overview { ledger, files, outputs: statuses, memory, stop: stop.clone() });
+        let transforms = config.transforms.clone();
+        let overview =
+            Arc::new(Overview { ledger, files, transforms, outputs: statuses, memory, stop: stop.clone() });
         let _installation = installation;
         Ok(Self {
             overview,

@@ -17,11 +17,11 @@ mod tests;
 mod writer;
 
 pub use batch::{Batch, Event, EventFlags};
-pub(crate) use batch::{Snapshot, Storage};
+pub(crate) use batch::{Snapshot, Storage, close as close_span};
 pub use constants::{ConstantSet, ConstantValue, Constants};
 pub use field::{Field, Span, Value};
 pub use json::JsonEncoder;
 pub use keys::{KeyTable, Keys};
 pub use sink::EventSink;
-pub(crate) use sink::{MadeText, SinkParts};
+pub(crate) use sink::{MEMBERS, MadeText, SinkParts};
 pub use writer::Writer;

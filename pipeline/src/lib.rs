@@ -3,7 +3,7 @@
 //! Owns: everything between a grammar and an output.
 //! Promises: every event read is delivered, dropped by a named transform, dead-lettered, or still in flight; the
 //! ledger shows it.
-//! Never: talks to a store; only `source` opens files.
+//! Never: talks to a store; only `source`, and a `lookup` step its table, opens files.
 
 pub mod ack;
 pub mod buffers;

@@ -2,14 +2,14 @@
 //!
 //! Owns: [`Way`], the tree of what happens to one source's events, and [`Router`], the walk of a batch along it.
 //! Promises: a batch is never copied: a branch gets the indexes of its events, and finds them as they were where the
-//! way branched; an event that no output took is in the ledger under the name of what dropped it, one that an output
+//! way branched; an event that no output took is in the ledger under the name of the step that dropped it, one that an output
 //! took is not, whatever became of it elsewhere.
 //! Never: waits.
 
 use std::sync::Arc;
 
-use crate::event::{Batch, Snapshot};
-use crate::transform::Transform;
+use crate::event::{Batch, Keys, Snapshot};
+use crate::transform::{Bench, Transform};
 use crate::worker::Lane;
 
 /// A point on the way of events: who takes them as they are here, and where they go on from here.
@@ -43,7 +43,7 @@ impl Way {
 }
 
 /// Takes batches along their ways. One a worker; it keeps its memory from batch to batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Router {
     /// What became of each event so far.
     fates: Vec<Fate>,
@@ -51,6 +51,7 @@ pub struct Router {
     droppers: Vec<Arc<str>>,
     selections: Vec<Vec<u32>>,
     snapshots: Vec<Snapshot>,
+    bench: Bench,
 }
 
 /// What became of an event.
@@ -65,6 +66,18 @@ enum Fate {
 }
 
 impl Router {
+    /// A router of events whose keys are in `keys`.
+    #[must_use]
+    pub fn new(keys: Arc<Keys>) -> Self {
+        Self {
+            fates: Vec::new(),
+            droppers: Vec::new(),
+            selections: Vec::new(),
+            snapshots: Vec::new(),
+            bench: Bench::new(keys),
+        }
+    }
+
     /// Takes all events of a parsed batch along the way, into the lanes that it names.
     pub fn route(&mut self, way: &Way, batch: &mut Batch, lanes: &mut [Box<dyn Lane>]) {
         let events = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
@@ -105,12 +118,17 @@ impl Router {
 
     fn branch(&mut self, branch: &Branch, batch: &mut Batch, selected: &[u32], lanes: &mut [Box<dyn Lane>]) {
         let mut kept = self.selections.pop().unwrap_or_default();
+        let mut before = self.selections.pop().unwrap_or_default();
         kept.clear();
         kept.extend_from_slice(selected);
-        branch.transform.apply(batch, &mut kept);
-        if kept.len() < selected.len() {
-            self.note_dropped(&branch.transform.name, selected, &kept);
+        for step in &branch.transform.steps {
+            before.clone_from(&kept);
+            step.apply(batch, &mut kept, &mut self.bench);
+            if kept.len() < before.len() {
+                self.note_dropped(&step.name, &before, &kept);
+            }
         }
+        self.selections.push(before);
         self.walk(&branch.way, batch, &kept, lanes);
         self.selections.push(kept);
     }

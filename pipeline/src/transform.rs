@@ -1,107 +1,202 @@
 //! Transforms: named lists of steps that change or drop events.
 //!
-//! Owns: [`Transform`] and the table of step kinds, [`Step`]; one file a kind below `transform/`.
-//! Promises: a step costs nothing on fields that it does not touch, and touches only the events that are selected.
-//! Never: sees more than one batch.
+//! Owns: [`Transform`], [`Step`], the seam between a transform and one file a step below `transform/`, and [`Bench`],
+//! what a worker lends to the steps.
+//! Promises: a step costs nothing on fields that it does not touch, and touches only the events that are selected. An
+//! event on which a step fails is kept: it says so in `event.kind` and `error.message`, and the step counts it.
+//! Never: sees more than one batch. What a step remembers of earlier ones has a bound.
 
+mod convert;
+mod copy;
+mod dedupe;
+mod drop;
+mod flatten;
+mod json;
+mod keep;
+mod key_hash;
+mod lookup;
+mod members;
+mod read;
+mod recent;
+mod redact;
 mod remove;
 mod rename;
+mod sample;
 mod set;
+mod severity;
+mod template;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod truncate;
 
+use std::fmt::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use logweir_parsers::KeyId;
+use logweir_parsers::{KeyId, key};
 
-use crate::event::{Batch, ConstantValue};
-use crate::matcher::Condition;
+use crate::event::{Batch, Field, KeyTable, Keys};
 
-/// One thing done to each event.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// Drops the events for which this is true.
-    Drop(Condition),
-    /// Gives fields constant values.
-    Set(Vec<(KeyId, ConstantValue)>),
-    /// Gives the value of one field to another name: from, to.
-    Rename(Vec<(KeyId, KeyId)>),
-    /// Removes fields.
-    Remove(Vec<KeyId>),
+pub use convert::{ConvertFields, FieldType, TimeFormat, TimeFormatError};
+pub use copy::CopyFields;
+pub use dedupe::Dedupe;
+pub use drop::DropEvents;
+pub use flatten::FlattenFields;
+pub use json::ParseJson;
+pub use keep::{KeepFields, KeepPattern};
+pub use lookup::{Lookup, LookupConfig, LookupError};
+pub use redact::{Redact, RedactAction, RedactKind};
+pub use remove::RemoveFields;
+pub use rename::RenameFields;
+pub use sample::Sample;
+pub use set::{SetFields, SetValue};
+pub use severity::NormalizeSeverity;
+pub use template::{Template, TemplateError};
+pub use throttle::Throttle;
+pub use truncate::TruncateFields;
+
+/// One thing done to each event. All workers share a step.
+pub trait Step: fmt::Debug + Send + Sync {
+    /// Does it to the selected events. Those that it drops are selected no more; the others keep their order.
+    fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench);
+
+    /// Whether events may come out other than they went in; not so for a step that only drops.
+    fn changes_events(&self) -> bool {
+        true
+    }
+}
+
+/// A step at its place in a transform.
+#[derive(Debug)]
+pub struct PlacedStep {
+    /// `TRANSFORM.STEP`: the ledger's name for what it drops.
+    pub name: Arc<str>,
+    step: Box<dyn Step>,
+    failed: AtomicU64,
+    forgotten: AtomicU64,
+}
+
+impl PlacedStep {
+    /// Takes the selected events through the step.
+    pub fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench) {
+        (bench.failed, bench.forgotten) = (0, 0);
+        bench.step.clone_from(&self.name);
+        self.step.apply(batch, selected, bench);
+        for (counter, events) in [(&self.failed, bench.failed), (&self.forgotten, bench.forgotten)] {
+            if events > 0 {
+                counter.fetch_add(events, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Events on which it failed since the start.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Keys that it had to forget before their time, for want of room, since the start.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
+    }
 }
 
 /// A named list of steps.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Transform {
-    /// Its name in the config; the ledger's name for what it drops.
+    /// Its name in the config.
     pub name: Arc<str>,
     /// The steps, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PlacedStep>,
 }
 
 impl Transform {
-    /// Takes the selected events through the steps, one step at a time. What is dropped is selected no more.
-    pub fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>) {
-        for step in &self.steps {
-            match step {
-                Step::Drop(condition) => {
-                    selected.retain(|&index| !condition.is_true(batch, index as usize));
-                }
-                Step::Set(fields) => set::apply(fields, batch, selected),
-                Step::Rename(names) => rename::apply(names, batch, selected),
-                Step::Remove(keys) => remove::apply(keys, batch, selected),
-            }
-        }
+    /// A transform of these steps, each with the name of its kind.
+    #[must_use]
+    pub fn new(name: &str, steps: Vec<(&str, Box<dyn Step>)>) -> Self {
+        let place = |(kind, step): (&str, Box<dyn Step>)| PlacedStep {
+            name: format!("{name}.{kind}").into(),
+            step,
+            failed: AtomicU64::default(),
+            forgotten: AtomicU64::default(),
+        };
+        Self { name: name.into(), steps: steps.into_iter().map(place).collect() }
     }
 
     /// Whether an event may come out of it other than it went in.
     #[must_use]
     pub fn changes_events(&self) -> bool {
-        self.steps.iter().any(|step| !matches!(step, Step::Drop(_)))
+        self.steps.iter().any(|step| step.step.changes_events())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use logweir_parsers::key;
+/// What a worker lends to the steps: its copy of the table of keys, and memory that lasts from batch to batch.
+#[derive(Debug)]
+pub struct Bench {
+    keys: KeyTable,
+    /// For the text of a value that does not stand anywhere as it is.
+    room: Vec<u8>,
+    /// For the text that a step makes.
+    made: Vec<u8>,
+    /// For a text that is made of several made ones.
+    other: Vec<u8>,
+    fields: Vec<Field>,
+    finds: Vec<redact::Find>,
+    reason: String,
+    /// The step that is at work.
+    step: Arc<str>,
+    failed: u64,
+    forgotten: u64,
+}
 
-    use super::*;
-    use crate::event::{ConstantSet, EventFlags, Span};
-    use crate::matcher::{Pattern, Predicate, Test, literal};
-    use crate::parse::Parser;
-    use crate::stream::Position;
-    use crate::{Keys, testing};
-
-    fn text(text: &str) -> ConstantValue {
-        ConstantValue::Text(text.to_owned())
+impl Bench {
+    /// A bench for events whose keys are in `keys`.
+    #[must_use]
+    pub fn new(keys: Arc<Keys>) -> Self {
+        Self {
+            keys: KeyTable::new(keys),
+            room: Vec::new(),
+            made: Vec::new(),
+            other: Vec::new(),
+            fields: Vec::new(),
+            finds: Vec::new(),
+            reason: String::new(),
+            step: "".into(),
+            failed: 0,
+            forgotten: 0,
+        }
     }
 
-    fn is(key: KeyId, text: &str) -> Condition {
-        Condition::Field(Predicate { key, tests: vec![Test::Text(Pattern::new(literal(text), false))] })
+    /// Marks an event on which the step failed, as the parse stage marks a line that no grammar takes. The reason names
+    /// the field and not its value, which may be a secret. A message that the event has is kept.
+    #[cold]
+    fn fail(&mut self, batch: &mut Batch, index: usize, field: KeyId, reason: &str) {
+        self.failed += 1;
+        let kind = batch.make_text(b"pipeline_error");
+        batch.set(index, key::EVENT_KIND, kind);
+        if batch.get(index, key::ERROR_MESSAGE).is_some() {
+            return;
+        }
+        self.refresh_for(field);
+        let name = String::from_utf8_lossy(self.keys.name(field));
+        self.reason.clear();
+        if write!(self.reason, "{}: `{name}` {reason}", self.step).is_ok() {
+            let message = batch.make_text(self.reason.as_bytes());
+            batch.set(index, key::ERROR_MESSAGE, message);
+        }
     }
 
-    #[test]
-    fn steps_run_in_order_on_what_is_still_selected() {
-        let keys = Keys::new(10);
-        let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
-        let spans = [Span { start: 0, len: 4 }, Span { start: 5, len: 4 }];
-        let events = spans.map(|span| Batch::line(span, 0, 0, EventFlags::default())).to_vec();
-        let ack = stream.begin(Position::default(), 2, 9);
-        let mut batch = Batch::new(Bytes::from_static(b"keep drop"), events, Arc::clone(&stream), 0, ack);
-        Parser::new(Arc::clone(&keys)).parse(&mut batch);
-        let renamed = keys.intern("text").unwrap();
-        let steps = vec![
-            Step::Drop(Condition::All(vec![is(key::MESSAGE, "DROP"), is(key::EVENT_KIND, "event")])),
-            Step::Rename(vec![(key::MESSAGE, renamed)]),
-            Step::Set(vec![(key::SERVICE_NAME, text("shop"))]),
-            Step::Remove(vec![key::EVENT_KIND]),
-        ];
-        let mut selected = vec![0, 1];
-        Transform { name: "clean".into(), steps }.apply(&mut batch, &mut selected);
-        assert_eq!(selected, [0]);
-        assert_eq!(batch.get(0, renamed).and_then(|value| batch.text(value)), Some(&b"keep"[..]));
-        assert_eq!(batch.get(0, key::SERVICE_NAME).and_then(|value| batch.text(value)), Some(&b"shop"[..]));
-        assert_eq!(batch.constant(0, key::EVENT_KIND), None);
-        assert!(batch.get(0, key::MESSAGE).is_none());
-        assert_eq!(batch.get(1, renamed), None);
+    /// The name of a key, whoever gave it its number.
+    fn name(&mut self, key: KeyId) -> &[u8] {
+        self.refresh_for(key);
+        self.keys.name(key)
+    }
+
+    fn refresh_for(&mut self, key: KeyId) {
+        if !self.keys.has(key) {
+            self.keys.refresh();
+        }
     }
 }

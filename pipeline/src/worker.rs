@@ -55,7 +55,7 @@ impl Worker {
     #[must_use]
     pub fn new(batches: Receiver<Batch>, keys: Arc<Keys>, ways: Vec<Way>, lanes: Vec<Box<dyn Lane>>) -> Self {
         let ways = ways.into_iter().map(|way| SourceWay { lanes: way.all_lanes(), way }).collect();
-        Self { batches, parser: Parser::new(keys), router: Router::default(), ways, lanes }
+        Self { batches, parser: Parser::new(Arc::clone(&keys)), router: Router::new(keys), ways, lanes }
     }
 
     /// Works until every source is gone, then flushes and returns.

@@ -37,7 +37,7 @@ fn said(expectations: &str) -> (bool, String) {
 fn every_difference_is_told_at_its_place() {
     for (expectations, expected) in [
         ("dropped_by = \"clean\"", &["one: it reaches `screen`", "expected `clean` to drop it"][..]),
-        ("outputs = [\"screen\"]", &["one: `clean` drops it", "expected `screen`", "GET /healthz"]),
+        ("outputs = [\"screen\"]", &["one: `clean.drop` drops it", "expected `screen`", "GET /healthz"]),
         ("fields = { \"http.response.status_code\" = 404 }", &["is 200 in `screen`", "expected 404"]),
         ("fields = { \"user.name\" = \"alice\" }", &["`user.name` is absent in `screen`"]),
         ("absent = [\"url.path\"]", &["`url.path` is \"/a\" in `screen`", "expected it to be absent"]),
@@ -100,5 +100,5 @@ inputs = ["clean"]
         assert!(kept.contains(part), "{part} is not in: {kept}");
     }
     let dropped = explain("/healthz");
-    assert!(dropped.contains("clean\n  drops it") && !dropped.contains("takes it"), "{dropped}");
+    assert!(dropped.contains("clean.drop\n  drops it") && !dropped.contains("takes it"), "{dropped}");
 }

@@ -4,6 +4,7 @@
 //! Promises: figures are read when they are asked for, so nobody pays for them otherwise.
 //! Never: puts a line's text or a path into a label, so the number of series is bounded by the config.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use logweir_outputs::status::{OutputCounts, OutputStatus};
 use logweir_pipeline::ledger::Counts;
 use logweir_pipeline::source::file::FileCounters;
+use logweir_pipeline::transform::PlacedStep;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -26,6 +28,8 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 
 /// A figure of one source.
 type SourceFigure = fn(&Counts) -> u64;
+/// A figure of one step of a transform.
+type StepFigure = fn(&PlacedStep) -> u64;
 /// A figure of one file source.
 type FileFigure = fn(&FileCounters) -> &AtomicU64;
 /// A figure of one output.
@@ -40,6 +44,19 @@ const SOURCE_COUNTERS: &[(&str, &str, SourceFigure)] = &[
     }),
     ("events_invalid_utf8", "Events with invalid UTF-8", |counts| counts.invalid_utf8),
     ("read_bytes", "Bytes read", |counts| counts.bytes),
+];
+
+const STEP_COUNTERS: &[(&str, &str, StepFigure)] = &[
+    (
+        "step_events_failed",
+        "Events on which a step failed; they are delivered and say so",
+        PlacedStep::failed,
+    ),
+    (
+        "step_keys_forgotten",
+        "Keys that a step forgot before their time, for want of room",
+        PlacedStep::forgotten,
+    ),
 ];
 
 const OUTPUT_COUNTERS: &[(&str, &str, OutputFigure)] = &[
@@ -91,6 +108,7 @@ struct Figures(Arc<Overview>);
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.sources(&mut encoder)?;
+        self.steps(&mut encoder)?;
         self.files(&mut encoder)?;
         self.outputs(&mut encoder)?;
         self.process(&mut encoder)
@@ -107,11 +125,11 @@ impl Figures {
                 ConstCounter::new(figure(counts)).encode(family.encode_family(&labels)?)?;
             }
         }
-        let help = "Events that a transform dropped";
+        let help = "Events that a step of a transform dropped";
         let mut family = encoder.encode_descriptor("events_dropped", help, None, MetricType::Counter)?;
         for (source, counts) in &sources {
-            for (transform, number) in &counts.dropped {
-                let labels = [("source", *source), ("transform", transform)];
+            for (step, number) in &counts.dropped {
+                let labels = [("source", *source), ("step", step)];
                 ConstCounter::new(*number).encode(family.encode_family(&labels)?)?;
             }
         }
@@ -119,6 +137,21 @@ impl Figures {
         let mut family = encoder.encode_descriptor("events_in_flight", help, None, MetricType::Gauge)?;
         for (source, counts) in &sources {
             gauge(counts.in_flight).encode(family.encode_family(&[("source", *source)])?)?;
+        }
+        Ok(())
+    }
+
+    fn steps(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, figure) in STEP_COUNTERS {
+            // Steps of one kind in one transform share a name.
+            let mut sums = BTreeMap::<&str, u64>::new();
+            for step in self.0.transforms.iter().flat_map(|transform| &transform.steps) {
+                *sums.entry(&step.name).or_default() += figure(step);
+            }
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (step, sum) in sums {
+                ConstCounter::new(sum).encode(family.encode_family(&[("step", step)])?)?;
+            }
         }
         Ok(())
     }

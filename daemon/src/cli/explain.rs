@@ -1,7 +1,7 @@
 //! `logweir explain`: the way of a line, step by step.
 //!
 //! Owns: the command, and how a way is told.
-//! Promises: tells what each grammar said, what each transform changed, and the document that each output would get,
+//! Promises: tells what each grammar said, what each step changed, and the document that each output would get,
 //! all from the code that a running daemon uses.
 //! Never: starts a source or an output.
 
@@ -139,7 +139,7 @@ impl Teller<'_> {
     fn tell_way(
         &mut self,
         way: &Way,
-        path: &mut Vec<Arc<Transform>>,
+        path: &mut Path,
         before: &Document,
         document_after: &DocumentAfter<'_>,
     ) -> anyhow::Result<()> {
@@ -147,18 +147,35 @@ impl Teller<'_> {
             writeln!(self.out, "→ {} takes it: {}", self.config.outputs[lane].name, before.text)?;
         }
         for branch in &way.branches {
-            writeln!(self.out, "{}", branch.transform.name)?;
-            path.push(Arc::clone(&branch.transform));
-            match document_after(path, &mut self.rehearsal) {
-                Some(after) => {
-                    self.tell_changes(before, &after)?;
-                    self.tell_way(&branch.way, path, &after, document_after)?;
-                }
-                None => writeln!(self.out, "  drops it")?,
+            path.push((Arc::clone(&branch.transform), 0));
+            if let Some(after) = self.tell_steps(&branch.transform, path, before, document_after)? {
+                self.tell_way(&branch.way, path, &after, document_after)?;
             }
             path.pop();
         }
         Ok(())
+    }
+
+    /// What each step does to the event; the document behind them, unless one drops it.
+    fn tell_steps(
+        &mut self,
+        transform: &Transform,
+        path: &mut Path,
+        before: &Document,
+        document_after: &DocumentAfter<'_>,
+    ) -> io::Result<Option<Document>> {
+        let mut last = None;
+        for (number, step) in transform.steps.iter().enumerate() {
+            writeln!(self.out, "{}", step.name)?;
+            path.last_mut().into_iter().for_each(|(_, steps)| *steps = number + 1);
+            let Some(after) = document_after(path, &mut self.rehearsal) else {
+                writeln!(self.out, "  drops it")?;
+                return Ok(None);
+            };
+            self.tell_changes(last.as_ref().unwrap_or(before), &after)?;
+            last = Some(after);
+        }
+        Ok(last)
     }
 
     fn tell_changes(&mut self, before: &Document, after: &Document) -> io::Result<()> {
@@ -182,8 +199,11 @@ impl Teller<'_> {
     }
 }
 
-/// The document behind these transforms; `None` when one of them drops the event.
-type DocumentAfter<'a> = dyn Fn(&[Arc<Transform>], &mut Rehearsal) -> Option<Document> + 'a;
+/// The transforms on the way so far, and how many steps of each were taken.
+type Path = Vec<(Arc<Transform>, usize)>;
+
+/// The document behind them; `None` when one of them drops the event.
+type DocumentAfter<'a> = dyn Fn(&[(Arc<Transform>, usize)], &mut Rehearsal) -> Option<Document> + 'a;
 
 fn shown(value: &Value) -> String {
     match value {

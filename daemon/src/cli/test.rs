@@ -90,7 +90,7 @@ impl Comparison<'_> {
         let reached = self.outcome.documents.keys().map(|&output| config.outputs[output].name.as_str());
         let reached = reached.collect::<Vec<_>>();
         let way = match &self.outcome.dropped_by {
-            Some(transform) => format!("`{transform}` drops it"),
+            Some(step) => format!("`{step}` drops it"),
             None => format!("it reaches {}", listed(&reached)),
         };
         if let Some(expected) = &self.test.outputs {
@@ -104,7 +104,7 @@ impl Comparison<'_> {
             }
         }
         if let Some(expected) = &self.test.dropped_by
-            && self.outcome.dropped_by.as_ref() != Some(&expected.value)
+            && !self.outcome.dropped_by.as_ref().is_some_and(|step| is_of(step, &expected.value))
         {
             let label = format!("expected `{}` to drop it", expected.value);
             self.found.push(self.error(&way).at(expected.place, label));
@@ -143,6 +143,11 @@ impl Comparison<'_> {
             }
         }
     }
+}
+
+/// Whether a step, `TRANSFORM.STEP`, has this name or is of the transform of this name.
+fn is_of(step: &str, name: &str) -> bool {
+    step.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Whether a document has this value. `2` and `2.0` are one number.

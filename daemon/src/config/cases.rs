@@ -34,7 +34,7 @@ table! {
         read_at: Option<Instant>,
         /// The outputs that every line must reach, all of them.
         outputs: Option<At<Vec<At<String>>>>,
-        /// The transform that must drop every line.
+        /// The transform, or the step as `TRANSFORM.STEP`, that must drop every line.
         dropped_by: Option<At<String>>,
         /// Fields that every line's document must have, in every output.
         fields: Option<Fields>,

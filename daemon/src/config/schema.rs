@@ -161,11 +161,17 @@ pub(crate) fn sections() -> impl Iterator<Item = &'static SectionKind> {
 
 /// The names of all keys that hold secrets.
 pub(crate) fn secret_keys() -> Vec<&'static str> {
-    let secrets = sections().flat_map(SectionKind::all_keys).filter(|key| key.secret);
-    let mut names = secrets.map(|key| key.name).collect::<Vec<_>>();
+    let mut names = Vec::new();
+    sections().flat_map(SectionKind::all_keys).for_each(|key| add_secrets(key, &mut names));
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Adds the name of a key, and of the keys of its value, that hold secrets.
+fn add_secrets(key: &Key, names: &mut Vec<&'static str>) {
+    names.extend(key.secret.then_some(key.name));
+    key.keys.iter().for_each(|key| add_secrets(key, names));
 }
 
 #[cfg(test)]
@@ -207,6 +213,6 @@ mod tests {
 
     #[test]
     fn the_secrets_are_known() {
-        assert_eq!(secret_keys(), ["api_key", "bearer_token", "password"]);
+        assert_eq!(secret_keys(), ["api_key", "bearer_token", "hash_key", "password"]);
     }
 }

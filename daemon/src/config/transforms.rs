@@ -1,14 +1,21 @@
 //! `[transforms.NAME]`.
 //!
-//! Owns: the keys of a transform and of each kind of step, and their checked values.
-//! Promises: every field name in a step has its number before anything starts.
+//! Owns: the keys of a transform and the table of steps; each step's own keys stand in a file below `transforms/`.
+//! Promises: every field name in a step has its number, and every file that it needs was read, before anything starts.
 //! Never: touches an event.
+
+mod convert;
+mod fields;
+mod lookup;
+mod redact;
+mod sampling;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use logweir_parsers::KeyId;
 use logweir_pipeline::Keys;
-use logweir_pipeline::event::ConstantValue;
 use logweir_pipeline::transform::{Step, Transform};
 
 use super::component::Fed;
@@ -16,8 +23,15 @@ use super::conditions::WrittenCondition;
 use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
 use super::schema::{SectionKind, Table, table};
-use super::value::At;
-use super::value::tables::{Fields, Renames, Steps};
+use super::value::tables::{Fields, Nested, Renames, Steps};
+use super::value::{At, Value};
+use convert::{Limits, Types};
+use fields::{
+    CopiedFields, FlattenedFields, Json, KeptFields, RemovedFields, RenamedFields, Severity, Values,
+};
+use lookup::LookupKeys;
+use redact::Redacted;
+use sampling::{DedupeKeys, SampleKeys, ThrottleKeys};
 
 /// The one kind of transform.
 pub(crate) const TRANSFORM: SectionKind = SectionKind {
@@ -36,18 +50,84 @@ table! {
     }
 }
 
-table! {
-    /// The keys of a step; each step has one of them.
-    struct StepKeys {
-        /// Drops the events for which this condition is true.
-        drop: Option<WrittenCondition>,
-        /// Gives fields these values.
-        set: Option<At<Fields>>,
-        /// Renames fields.
-        rename: Option<At<Renames>>,
-        /// Removes fields.
-        remove: Option<At<Vec<At<String>>>>,
+/// What a step of the config is made into.
+trait IntoStep: Value {
+    /// The step; what is wrong goes to the decoder.
+    fn into_step(self, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>>;
+}
+
+/// A step with a table of its own.
+impl<T: Table + IntoStepTable> IntoStep for Nested<T> {
+    fn into_step(self, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>> {
+        self.0.into_step(place, keys, decoder)
     }
+}
+
+/// The same as [`IntoStep`], for the table within.
+trait IntoStepTable {
+    /// The step; what is wrong goes to the decoder.
+    fn into_step(self, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>>;
+}
+
+/// Declares the steps: the key of each, with its summary, and the type of its value.
+macro_rules! steps {
+    ($($(#[doc = $summary:literal])+ $step:ident: $value:ty,)+) => {
+        table! {
+            /// The keys of a step; each step has one of them.
+            struct StepKeys {
+                $($(#[doc = $summary])+ $step: Option<At<$value>>,)+
+            }
+        }
+
+        /// The step that the config describes, with the name of its kind.
+        fn checked_step(
+            step: StepKeys,
+            keys: &Arc<Keys>,
+            decoder: &mut Decoder<'_>,
+        ) -> Option<(&'static str, Box<dyn Step>)> {
+            $(
+                if let Some(At { value, place }) = step.$step {
+                    return Some((stringify!($step), value.into_step(place, keys, decoder)?));
+                }
+            )+
+            None
+        }
+    };
+}
+
+steps! {
+    /// Drops the events for which this condition is true.
+    drop: WrittenCondition,
+    /// Gives fields these values. `{host.name}` in a text stands for a field, `{{` for a brace.
+    set: Values,
+    /// Renames fields.
+    rename: RenamedFields,
+    /// Gives the values of fields to other names as well.
+    copy: CopiedFields,
+    /// Removes fields.
+    remove: RemovedFields,
+    /// Removes all other fields. `http.*` stands for all names that begin so.
+    keep: KeptFields,
+    /// Gives fields another type: int, float, bool, ip, text, time, unix, unix_ms or time:FORMAT.
+    convert: Types,
+    /// Shortens the texts of fields to so many bytes.
+    truncate: Limits,
+    /// Hides secrets and personal data in fields.
+    redact: Redacted,
+    /// Reads a level's name from this field; sets `log.level` and `event.severity` on one scale.
+    severity: Severity,
+    /// Keeps a share of the events.
+    sample: Nested<SampleKeys>,
+    /// Lets so many events of a key through in a time, and drops the others.
+    throttle: Nested<ThrottleKeys>,
+    /// Drops repeats.
+    dedupe: Nested<DedupeKeys>,
+    /// Makes fields of the JSON object in this field, as the format `json` does of a line.
+    json: Json,
+    /// Makes fields with dotted names of the objects in these fields.
+    flatten: FlattenedFields,
+    /// Sets fields from a table in a file.
+    lookup: Nested<LookupKeys>,
 }
 
 /// The transform of a section; what is wrong goes to the decoder.
@@ -58,37 +138,9 @@ pub(crate) fn decode(
     decoder: &mut Decoder<'_>,
 ) -> Option<Transform> {
     let steps = TransformKeys::decode(found, decoder)?.steps.0;
-    // Everything that is wrong is told, so all steps are checked before the first that failed counts.
+    // Each step is looked at, also behind one that is wrong.
     let steps = steps.into_iter().map(|step| checked_step(step, keys, decoder)).collect::<Vec<_>>();
-    Some(Transform { name: name.into(), steps: steps.into_iter().collect::<Option<_>>()? })
-}
-
-fn checked_step(step: StepKeys, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Step> {
-    match step {
-        StepKeys { drop: Some(condition), .. } => condition.checked(keys, decoder).map(Step::Drop),
-        StepKeys { set: Some(fields), .. } => constants(fields, keys, decoder).map(Step::Set),
-        StepKeys { rename: Some(At { value, place }), .. } => {
-            let rename = |decoder: &mut Decoder<'_>, (from, to): (String, String), place| {
-                Some((intern(&from, place, keys, decoder)?, intern(&to, place, keys, decoder)?))
-            };
-            each(value.0, place, decoder, rename).map(Step::Rename)
-        }
-        StepKeys { remove: Some(At { value, place }), .. } => {
-            let remove = |decoder: &mut Decoder<'_>, name: String, place| intern(&name, place, keys, decoder);
-            each(value, place, decoder, remove).map(Step::Remove)
-        }
-        StepKeys { drop: None, set: None, rename: None, remove: None } => None,
-    }
-}
-
-fn constants(
-    At { value, place }: At<Fields>,
-    keys: &Arc<Keys>,
-    decoder: &mut Decoder<'_>,
-) -> Option<Vec<(KeyId, ConstantValue)>> {
-    each(value.0, place, decoder, |decoder, (name, value), place| {
-        Some((intern(&name, place, keys, decoder)?, value))
-    })
+    Some(Transform::new(name, steps.into_iter().collect::<Option<_>>()?))
 }
 
 /// Turns each field of a step into what the step needs. A step without fields would do nothing, which cannot
@@ -104,6 +156,16 @@ fn each<T, U>(
         return None;
     }
     fields.into_iter().map(|At { value, place }| turn(decoder, value, place)).collect()
+}
+
+/// The numbers of field names, at least one.
+fn interned(
+    names: Vec<At<String>>,
+    place: Place,
+    keys: &Arc<Keys>,
+    decoder: &mut Decoder<'_>,
+) -> Option<Vec<KeyId>> {
+    each(names, place, decoder, |decoder, name, place| intern(&name, place, keys, decoder))
 }
 
 /// The number of a field name.

@@ -13,6 +13,7 @@ use logweir_parsers::preset::{self, PresetId};
 use logweir_parsers::{KeyId, key};
 
 use super::constants::{ConstantSet, ConstantValue};
+use super::sink::MEMBERS;
 use super::{Field, Span, Value};
 use crate::ack::Ack;
 use crate::stream::Stream;
@@ -159,10 +160,9 @@ impl Batch {
     #[must_use]
     pub fn constant(&self, index: usize, key: KeyId) -> Option<&ConstantValue> {
         let event = &self.events[index];
-        if self.fields(event).iter().any(|field| field.key() == key) {
-            return None;
-        }
-        self.constant_sets(event).iter().find_map(|set| set.get(key))
+        let constant = self.constant_sets(event).iter().find_map(|set| set.get(key))?;
+        let is_hidden = self.fields(event).iter().any(|field| field.key() == key);
+        (!is_hidden).then_some(constant)
     }
 
     /// The sets of constants of an event, the nearest first.
@@ -203,20 +203,20 @@ impl Batch {
         }
     }
 
-    /// Gives the value of `from` to `to`, which loses its own. Nothing happens when the event has no `from`.
-    pub fn rename(&mut self, index: usize, from: KeyId, to: KeyId) {
-        if from == to {
-            return;
+    /// Removes the event's own fields whose keys are not to be kept; members without a key always are removed.
+    pub(crate) fn retain(&mut self, index: usize, mut keep: impl FnMut(KeyId) -> bool) {
+        let event = self.events[index];
+        let first = event.first as usize;
+        for field in &mut self.fields[first..first + event.len as usize] {
+            if field.key() == MEMBERS || !keep(field.key()) {
+                *field = Field::new(field.key(), Value::Removed);
+            }
         }
-        let value = match self.get(index, from) {
-            Some(value) => value,
-            None => match self.constant(index, from).map(ConstantValue::to_json) {
-                Some(json) => self.make_json(&json),
-                None => return,
-            },
-        };
-        self.remove(index, from);
-        self.set(index, to, value);
+    }
+
+    /// Adds members whose keys got no number.
+    pub(crate) fn push_members(&mut self, index: usize, members: Value) {
+        self.add(index, Field::new(MEMBERS, members));
     }
 
     /// Puts a text into the side buffer; invalid UTF-8 becomes U+FFFD.
@@ -290,7 +290,7 @@ impl Batch {
 
 /// The span of what was appended to a side buffer since it had `start` bytes. A buffer at its 4 GiB limit takes no more:
 /// what was appended is taken away again, and the span is empty.
-pub(super) fn close(side: &mut Vec<u8>, start: usize) -> Span {
+pub(crate) fn close(side: &mut Vec<u8>, start: usize) -> Span {
     match (u32::try_from(start), u32::try_from(side.len())) {
         (Ok(start), Ok(end)) => Span { start, len: end - start },
         _ => {

@@ -110,12 +110,20 @@ impl ConstantSet {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: KeyId) -> Option<&ConstantValue> {
+        if !self.keys.may_contain(key) {
+            return None;
+        }
         self.fields.iter().find(|field| field.key == key).map(|field| &field.value)
     }
 
     /// The fields, in their order.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (KeyId, &ConstantValue)> {
         self.fields.iter().map(|field| (field.key, &field.value))
+    }
+
+    /// The key of the field at this place in the order.
+    pub(crate) fn key(&self, place: usize) -> Option<KeyId> {
+        self.fields.get(place).map(|field| field.key)
     }
 
     /// The JSON of all fields: `,"name":value` for each.

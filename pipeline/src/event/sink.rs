@@ -186,7 +186,7 @@ impl<'a> EventSink<'a> {
 }
 
 /// The key of fields that hold whole members; no look-up finds it.
-const MEMBERS: KeyId = KeyId(u16::MAX);
+pub(crate) const MEMBERS: KeyId = KeyId(u16::MAX);
 
 impl Sink for EventSink<'_> {
     #[inline]

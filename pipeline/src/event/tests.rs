@@ -15,6 +15,7 @@ use super::{
 };
 use crate::stream::Position;
 use crate::testing;
+use crate::transform::{Bench, RenameFields, Step};
 
 /// Keys that the random operations use: two constants (of the source, of the stream), two well-known, two others.
 const NAMES: [&str; 6] = ["host.name", "log.file.path", "message", "url.path", "my.field", "other"];
@@ -190,7 +191,10 @@ fn apply(batch: &mut Batch, index: usize, ids: &[KeyId; 6], operation: &Operatio
             };
             batch.set(index, ids[*name], value);
         }
-        Operation::Rename(from, to) => batch.rename(index, ids[*from], ids[*to]),
+        Operation::Rename(from, to) => {
+            let selected = &mut vec![u32::try_from(index).unwrap()];
+            RenameFields(vec![(ids[*from], ids[*to])]).apply(batch, selected, &mut Bench::new(Keys::new(0)));
+        }
         Operation::Remove(name) => batch.remove(index, ids[*name]),
     }
 }

@@ -10,7 +10,7 @@ use crate::ledger::Counts;
 use crate::matcher::{Condition, Pattern, Predicate, Test, literal};
 use crate::parse::Parser;
 use crate::stream::Position;
-use crate::transform::Step;
+use crate::transform::{DropEvents, SetFields, SetValue, Step};
 use crate::{Keys, testing};
 
 /// An output that notes of each event its message and its service.
@@ -38,8 +38,8 @@ impl Lane for Notes {
     fn flush(&mut self) {}
 }
 
-fn transform(name: &str, step: Step) -> Arc<Transform> {
-    Arc::new(Transform { name: name.into(), steps: vec![step] })
+fn transform(name: &str, kind: &str, step: impl Step + 'static) -> Arc<Transform> {
+    Arc::new(Transform::new(name, vec![(kind, Box::new(step))]))
 }
 
 fn is(message: &str) -> Condition {
@@ -48,11 +48,12 @@ fn is(message: &str) -> Condition {
 }
 
 fn drops(name: &str, message: &str) -> Arc<Transform> {
-    transform(name, Step::Drop(is(message)))
+    transform(name, "drop", DropEvents(is(message)))
 }
 
 fn sets(service: &str) -> Arc<Transform> {
-    transform("set", Step::Set(vec![(key::SERVICE_NAME, ConstantValue::Text(service.to_owned()))]))
+    let service = SetValue::Constant(ConstantValue::Text(service.to_owned()));
+    transform("set", "set", SetFields(vec![(key::SERVICE_NAME, service)]))
 }
 
 fn to(lanes: &[usize], branches: Vec<Branch>) -> Way {
@@ -74,7 +75,7 @@ fn route(way: &Way) -> ([Vec<String>; 3], Counts) {
     parser.parse(&mut batch);
     let notes = <[Notes; 3]>::default();
     let mut lanes = notes.iter().map(|notes| Box::new(notes.clone()) as Box<dyn Lane>).collect::<Vec<_>>();
-    Router::default().route(way, &mut batch, &mut lanes);
+    Router::new(Keys::new(10)).route(way, &mut batch, &mut lanes);
     parser.recycle(batch).done();
     let counts = stream.source().ledger.counts();
     assert!(counts.adds_up());
@@ -120,7 +121,7 @@ fn what_no_output_took_counts_for_what_dropped_it_last() {
         ],
     );
     let (_, counts) = route(&way);
-    assert_eq!((counts.delivered, counts.dropped.get("no a either")), (2, Some(&1)));
+    assert_eq!((counts.delivered, counts.dropped.get("no a either.drop")), (2, Some(&1)));
     assert_eq!(counts.dropped.len(), 1);
 }
 

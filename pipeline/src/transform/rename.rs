@@ -1,12 +1,27 @@
 //! `rename`: gives the value of one field to another name.
+//!
+//! Owns: [`RenameFields`].
+//! Promises: the value stays what it was; an event without the field stays as it is.
+//! Never: fails.
 
 use logweir_parsers::KeyId;
 
+use super::{Bench, Step, read};
 use crate::event::Batch;
 
-/// Renames on the selected events that has the field.
-pub(super) fn apply(names: &[(KeyId, KeyId)], batch: &mut Batch, selected: &[u32]) {
-    for (from, to) in names {
-        selected.iter().for_each(|&index| batch.rename(index as usize, *from, *to));
+/// Gives the value of the first field of each pair to the second.
+#[derive(Debug)]
+pub struct RenameFields(pub Vec<(KeyId, KeyId)>);
+
+impl Step for RenameFields {
+    fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench) {
+        for &(from, to) in self.0.iter().filter(|(from, to)| from != to) {
+            for index in selected.iter().map(|&index| index as usize) {
+                if let Some(value) = read::value(batch, index, from, &mut bench.room) {
+                    batch.remove(index, from);
+                    batch.set(index, to, value);
+                }
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::super::schema::{Key, Table};
 use super::{At, Description, Value};
 
 /// Names of fields, each with something that stands where the name does.
-type Named<T> = Vec<At<(String, T)>>;
+pub(crate) type Named<T> = Vec<At<(String, T)>>;
 
 /// Fields and constant values.
 #[derive(Debug)]
@@ -43,9 +43,11 @@ impl Value for Renames {
     }
 }
 
-type Read<T> = fn(Given<'_>, &mut Decoder<'_>) -> Option<T>;
+/// Reads one value.
+pub(crate) type Read<T> = fn(Given<'_>, &mut Decoder<'_>) -> Option<T>;
 
-fn named<T>(given: Given<'_>, decoder: &mut Decoder<'_>, read: Read<T>) -> Option<Named<T>> {
+/// The entries of a table, each read by `read`.
+pub(crate) fn named<T>(given: Given<'_>, decoder: &mut Decoder<'_>, read: Read<T>) -> Option<Named<T>> {
     let DeValue::Table(table) = given.value else {
         return decoder.wrong_type(given);
     };
@@ -145,6 +147,8 @@ fn step<T: Table>(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<T> {
         let hint = format!("this step has {} keys, and a step does one thing", found.entries.len());
         return decoder.wrong(given, Some(hint));
     }
+    let told = decoder.diagnostics.len();
     decoder.refuse_unknown(&found, T::KEYS.iter());
-    T::decode(&found, decoder)
+    // What is right in a step that is wrong elsewhere is not looked at: it would be told as incomplete.
+    T::decode(&found, decoder).filter(|_| decoder.diagnostics.len() == told)
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::text::{Text, fold};
 use super::*;
+use crate::transform::{Bench, RenameFields, Step};
 
 const FIELDS: [&str; 5] = ["f", "g", "service.name", "event.kind", "tags"];
 
@@ -175,7 +176,10 @@ fn apply(batch: &mut Batch, keys: &Arc<Keys>, index: usize, change: &Change) {
             let made = batch.make_text(text.as_bytes());
             batch.set(index, key(*field), made);
         }
-        Change::Rename(from, to) => batch.rename(index, key(*from), key(*to)),
+        Change::Rename(from, to) => {
+            let mut bench = Bench::new(Arc::clone(keys));
+            RenameFields(vec![(key(*from), key(*to))]).apply(batch, &mut vec![index as u32], &mut bench);
+        }
         Change::Remove(field) => batch.remove(index, key(*field)),
         Change::Number(field, number) => batch.set(index, key(*field), crate::event::Value::Integer(*number)),
     }

@@ -1,0 +1,26 @@
+//! `copy`: gives the value of one field to another name as well.
+//!
+//! Owns: [`CopyFields`].
+//! Promises: both fields hold the same value; no text is copied that stands in the batch.
+//! Never: fails.
+
+use logweir_parsers::KeyId;
+
+use super::{Bench, Step, read};
+use crate::event::Batch;
+
+/// Gives the value of the first field of each pair to the second as well.
+#[derive(Debug)]
+pub struct CopyFields(pub Vec<(KeyId, KeyId)>);
+
+impl Step for CopyFields {
+    fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench) {
+        for &(from, to) in &self.0 {
+            for index in selected.iter().map(|&index| index as usize) {
+                if let Some(value) = read::value(batch, index, from, &mut bench.room) {
+                    batch.set(index, to, value);
+                }
+            }
+        }
+    }
+}
