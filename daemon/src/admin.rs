@@ -14,6 +14,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use logweir_outputs::status::{OutputState, OutputStatus};
 use logweir_pipeline::source::file::FileSourceStatus;
+use logweir_pipeline::source::syslog::SyslogStatus;
 use logweir_pipeline::transform::Transform;
 use logweir_pipeline::{Ledger, Memory, Stop};
 use tokio::net::TcpListener;
@@ -29,6 +30,8 @@ pub(crate) struct Overview {
     pub(crate) files: Vec<(String, Arc<FileSourceStatus>)>,
     /// The transforms, whose steps count what they could not do.
     pub(crate) transforms: Vec<Arc<Transform>>,
+    /// The listeners of each syslog source.
+    pub(crate) syslog: Vec<(String, Arc<SyslogStatus>)>,
     /// How each output is doing.
     pub(crate) outputs: Vec<Arc<OutputStatus>>,
     /// The memory for events.

@@ -20,6 +20,7 @@ use logweir_pipeline::event::Constants;
 use logweir_pipeline::installation::Installation;
 use logweir_pipeline::router::{Branch, Way};
 use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
+use logweir_pipeline::source::syslog::{SyslogSource, SyslogStatus};
 use logweir_pipeline::source::{BatchSender, SourceContext, stdin};
 use logweir_pipeline::worker::Worker;
 use logweir_pipeline::{Batch, Ledger, Memory, SourceMeta, Stop};
@@ -89,10 +90,18 @@ impl Topology {
             Ok(())
         })?;
 
-        let StartedSources { sources, ledger, files } = started;
+        let StartedSources { sources, ledger, files, syslog } = started;
         let transforms = config.transforms.clone();
-        let overview =
-            Arc::new(Overview { ledger, files, transforms, outputs: statuses, memory, stop: stop.clone() });
+        let stopped = stop.clone();
+        let overview = Arc::new(Overview {
+            ledger,
+            files,
+            syslog,
+            transforms,
+            outputs: statuses,
+            memory,
+            stop: stopped,
+        });
         let _installation = installation;
         Ok(Self {
             overview,
@@ -178,14 +187,19 @@ struct StartedSources {
     sources: Stage,
     ledger: Ledger,
     files: Vec<(String, Arc<FileSourceStatus>)>,
+    syslog: Vec<(String, Arc<SyslogStatus>)>,
 }
 
 impl SourceStarter<'_> {
     /// Starts the sources whose events go somewhere.
     fn start(self, config: &Config, installation: &Installation) -> anyhow::Result<StartedSources> {
         let own_files = own_files::own_files(config, installation.data_dir())?;
-        let mut started =
-            StartedSources { sources: Stage::default(), ledger: Ledger::default(), files: Vec::new() };
+        let mut started = StartedSources {
+            sources: Stage::default(),
+            ledger: Ledger::default(),
+            files: Vec::new(),
+            syslog: Vec::new(),
+        };
         for (index, source) in config.used_sources().enumerate() {
             let context = SourceContext {
                 meta: Arc::new(source_meta(index, source, &mut started.ledger)),
@@ -214,6 +228,18 @@ impl SourceStarter<'_> {
                         }
                         Ok(())
                     })?;
+                }
+                SourceKind::Syslog(_) if self.once => {
+                    anyhow::bail!(
+                        "the source `{}` listens and so has no end: run without --once",
+                        source.name
+                    )
+                }
+                SourceKind::Syslog(syslog) => {
+                    let syslog = SyslogSource::open((**syslog).clone(), context, &config.keys)
+                        .with_context(|| format!("cannot start the source `{}`", source.name))?;
+                    started.syslog.push((source.name.clone(), syslog.status()));
+                    started.sources.spawn(&source.name, self.stop, move || Ok(syslog.run()?))?;
                 }
             }
         }

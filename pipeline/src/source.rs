@@ -7,6 +7,7 @@
 
 pub mod file;
 pub mod stdin;
+pub mod syslog;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,11 @@ impl BatchSender {
     #[must_use]
     pub fn new(workers: Vec<Sender<Batch>>) -> Self {
         Self { workers }
+    }
+
+    /// How many workers there are; a stream's batches go to the one with the number `id % workers`.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.len()
     }
 
     /// Hands the batch to its stream's worker, waiting while that worker's inbox is full.

@@ -7,7 +7,7 @@
 //! Never: reads or stores a position on disk; sources do.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use logweir_parsers::format::Format;
 
@@ -15,6 +15,7 @@ use crate::ack::{Ack, Outcome};
 use crate::event::{ConstantSet, Constants};
 use crate::ledger::SourceLedger;
 use crate::parse::Grammars;
+use crate::source::syslog::ClockSkew;
 
 /// What is constant for one configured source.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ pub struct Stream {
     id: u64,
     source: Arc<SourceMeta>,
     constants: ConstantSet,
+    clock_skew: OnceLock<Arc<ClockSkew>>,
     progress: Mutex<Progress>,
 }
 
@@ -75,7 +77,8 @@ impl Stream {
     #[must_use]
     pub fn new(id: u64, source: Arc<SourceMeta>, constants: ConstantSet, start: Position) -> Arc<Self> {
         let progress = Progress { acknowledged: start, first_sequence: 0, pending: VecDeque::new() };
-        Arc::new(Self { id, source, constants, progress: Mutex::new(progress) })
+        let clock_skew = OnceLock::new();
+        Arc::new(Self { id, source, constants, clock_skew, progress: Mutex::new(progress) })
     }
 
     /// The stream's identity: the same for the same bytes, also after a restart.
@@ -94,6 +97,16 @@ impl Stream {
     #[must_use]
     pub fn constants(&self) -> &ConstantSet {
         &self.constants
+    }
+
+    /// Lets whoever parses its events note how far their hosts' clocks are off.
+    pub(crate) fn note_clock_skew(&self, skew: Arc<ClockSkew>) {
+        self.clock_skew.get_or_init(|| skew);
+    }
+
+    /// Where to note how far the hosts' clocks are off.
+    pub(crate) fn clock_skew(&self) -> Option<&Arc<ClockSkew>> {
+        self.clock_skew.get()
     }
 
     /// Announces a batch of `events` events and `bytes` bytes that ends at `end`. Batches are announced in order.

@@ -83,6 +83,9 @@ impl Worker {
     fn process(&mut self, mut batch: Batch) {
         self.wait_for_room(batch.stream.source().index);
         self.parser.parse(&mut batch);
+        if let Some(skew) = batch.stream.clock_skew() {
+            skew.observe(&batch);
+        }
         if let Some(source) = self.ways.get(batch.stream.source().index) {
             self.router.route(&source.way, &mut batch, &mut self.lanes);
         }

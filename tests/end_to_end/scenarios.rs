@@ -19,6 +19,7 @@ mod rename_rotation;
 mod secured;
 mod steps;
 mod stopping;
+mod syslog;
 mod together;
 mod torture;
 mod two_outputs;

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,6 +15,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use logweir_pipeline::ledger::Counts;
+use logweir_pipeline::source::syslog::ListenerStatus;
 use serde_json::{Value, json};
 
 use super::{Overview, metrics};
@@ -103,10 +105,32 @@ async fn sources(State(overview): State<Arc<Overview>>) -> Json<Value> {
         });
         sources.insert(name.clone(), json!({ "files": files.collect::<Vec<_>>() }));
     }
+    for (name, status) in &overview.syslog {
+        let listeners = status.listeners.iter().map(|listener| listener_json(listener));
+        let skew = status.clock_skew.seconds().into_iter().map(|(host, seconds)| (host, json!(seconds)));
+        let skew = skew.collect::<serde_json::Map<_, _>>();
+        let listeners = listeners.collect::<Vec<_>>();
+        sources.insert(name.clone(), json!({ "listeners": listeners, "clock_skew_seconds": skew }));
+    }
     for (name, counts) in overview.ledger.counts() {
         sources.entry(name).or_insert_with(|| json!({ "offset": counts.bytes, "files": [] }));
     }
     Json(json!({ "sources": sources }))
+}
+
+fn listener_json(listener: &ListenerStatus) -> Value {
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    json!({
+        "listen": listener.listen.to_string(),
+        "messages": count(&listener.messages),
+        "bytes": count(&listener.bytes),
+        "cut": count(&listener.cut),
+        "connections": count(&listener.open),
+        "accepted": count(&listener.accepted),
+        "refused": count(&listener.refused),
+        "failed": count(&listener.failed),
+        "kernel_drops": listener.kernel_drops(),
+    })
 }
 
 async fn outputs(State(overview): State<Arc<Overview>>) -> Json<Value> {

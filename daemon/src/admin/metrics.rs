@@ -2,7 +2,8 @@
 //!
 //! Owns: the names and meaning of all metrics; each begins with `logweir_`.
 //! Promises: figures are read when they are asked for, so nobody pays for them otherwise.
-//! Never: puts a line's text or a path into a label, so the number of series is bounded by the config.
+//! Never: puts a line's text or a path into a label, so the number of series is bounded by the config; the host names of
+//! syslog are bounded by their own table.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use logweir_outputs::status::{OutputCounts, OutputStatus};
 use logweir_pipeline::ledger::Counts;
 use logweir_pipeline::source::file::FileCounters;
+use logweir_pipeline::source::syslog::ListenerStatus;
 use logweir_pipeline::transform::PlacedStep;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -19,7 +21,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use super::Overview;
 
@@ -32,6 +34,8 @@ type SourceFigure = fn(&Counts) -> u64;
 type StepFigure = fn(&PlacedStep) -> u64;
 /// A figure of one file source.
 type FileFigure = fn(&FileCounters) -> &AtomicU64;
+/// A figure of one listener of a syslog source.
+type ListenerFigure = fn(&ListenerStatus) -> u64;
 /// A figure of one output.
 type OutputFigure = fn(&OutputCounts) -> u64;
 
@@ -93,6 +97,28 @@ const FILE_GAUGES: &[(&str, &str, FileFigure)] = &[
     }),
 ];
 
+const LISTENER_COUNTERS: &[(&str, &str, ListenerFigure)] = &[
+    ("syslog_messages", "Messages received", |listener| listener.messages.load(Ordering::Relaxed)),
+    ("syslog_received_bytes", "Bytes received, framing included", |listener| {
+        listener.bytes.load(Ordering::Relaxed)
+    }),
+    ("syslog_messages_cut", "Messages that were longer than the limit or without their end", |listener| {
+        listener.cut.load(Ordering::Relaxed)
+    }),
+    ("syslog_connections_accepted", "Connections accepted", |listener| {
+        listener.accepted.load(Ordering::Relaxed)
+    }),
+    ("syslog_connections_refused", "Connections refused because too many were open", |listener| {
+        listener.refused.load(Ordering::Relaxed)
+    }),
+    ("syslog_connections_failed", "Connections that ended in an error", |listener| {
+        listener.failed.load(Ordering::Relaxed)
+    }),
+    ("syslog_kernel_drops", "Datagrams that the kernel dropped at a full receive buffer", |listener| {
+        listener.kernel_drops()
+    }),
+];
+
 /// All metrics of this moment.
 pub(super) fn text(overview: &Arc<Overview>) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("logweir");
@@ -110,6 +136,7 @@ impl Collector for Figures {
         self.sources(&mut encoder)?;
         self.steps(&mut encoder)?;
         self.files(&mut encoder)?;
+        self.listeners(&mut encoder)?;
         self.outputs(&mut encoder)?;
         self.process(&mut encoder)
     }
@@ -185,6 +212,39 @@ impl Figures {
             for (source, .., counters) in &figures {
                 let value = figure(counters).load(Ordering::Relaxed);
                 ConstCounter::new(value).encode(family.encode_family(&[("source", *source)])?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn listeners(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut listeners = Vec::new();
+        for (source, status) in &self.0.syslog {
+            for listener in &status.listeners {
+                listeners.push((source.as_str(), listener.listen.to_string(), listener));
+            }
+        }
+        for (name, help, figure) in LISTENER_COUNTERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (source, listen, listener) in &listeners {
+                let labels = [("source", *source), ("listen", listen.as_str())];
+                ConstCounter::new(figure(listener)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Connections that are open";
+        let mut family = encoder.encode_descriptor("syslog_connections", help, None, MetricType::Gauge)?;
+        for (source, listen, listener) in &listeners {
+            let labels = [("source", *source), ("listen", listen.as_str())];
+            gauge(listener.open.load(Ordering::Relaxed)).encode(family.encode_family(&labels)?)?;
+        }
+        let help = "Time of receipt less the time that the host's last message named";
+        let unit = Unit::Seconds;
+        let mut family =
+            encoder.encode_descriptor("syslog_clock_skew", help, Some(&unit), MetricType::Gauge)?;
+        for (source, status) in &self.0.syslog {
+            for (host, seconds) in status.clock_skew.seconds() {
+                let labels = [("source", source.as_str()), ("host", host.as_str())];
+                ConstGauge::new(seconds).encode(family.encode_family(&labels)?)?;
             }
         }
         Ok(())

@@ -171,6 +171,9 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
         let what = match &source.kind {
             SourceKind::File(file) => file.paths.join(", "),
             SourceKind::Stdin { .. } => "standard input".to_owned(),
+            SourceKind::Syslog(syslog) => {
+                syslog.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            }
         };
         let formats = source.formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
         lines.push(("reads", format!("{}: {what} as {formats}", source.name)));

@@ -1,7 +1,8 @@
 //! `[sources.NAME]`.
 //!
 //! Owns: the table of kinds of sources, the keys that they share, and a source's checked values.
-//! Promises: every event of a source has the name of this host, unless the source's own fields have it.
+//! Promises: every event of a source that reads this host's logs has the name of this host, unless the source's own
+//! fields have it.
 //! Never: reads a log.
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use logweir_pipeline::Keys;
 use logweir_pipeline::event::{ConstantSet, ConstantValue};
 use logweir_pipeline::parse::Grammars;
 use logweir_pipeline::source::file::FileConfig;
+use logweir_pipeline::source::syslog::SyslogConfig;
 
 use super::component::{Component, Decode, describe_types};
 use super::decode::{Decoder, Found, Given};
@@ -21,6 +23,7 @@ use super::value::tables::Fields;
 use super::value::{At, Bytes, Description, UtcOffset, Value};
 
 mod file;
+mod syslog;
 
 /// The kinds of sources.
 pub(crate) const KINDS: &[Component<SourceKind>] = &[
@@ -31,6 +34,12 @@ pub(crate) const KINDS: &[Component<SourceKind>] = &[
         file::source,
     ),
     source("stdin", "Reads standard input; its end ends the run.", &[LineKeys::KEYS], stdin),
+    source(
+        "syslog",
+        "Receives syslog over UDP, TCP, TLS and Unix sockets.",
+        &[syslog::SyslogKeys::KEYS],
+        syslog::source,
+    ),
 ];
 
 const TYPE: &[Key] = &[Key::component_type("What kind of source it is.", || describe_types(KINDS))];
@@ -55,8 +64,8 @@ table! {
     /// The keys that every source has.
     struct SourceKeys {
         /// Format of the lines, or formats to try in order; a line that none takes is delivered as `message` with
-        /// `event.kind = "pipeline_error"`.
-        parse: Vec<Format> = "raw",
+        /// `event.kind = "pipeline_error"`. Absent: `syslog` for a syslog source, `raw` for others.
+        parse: Option<Vec<Format>>,
         /// What reads the `message` of a line that `parse` took and adds fields; those of the line stay. "auto": the
         /// format of the program that wrote it, by `process.name`, such as `sshd`, or `pam`. A list: the first format
         /// that fits. A message that none takes is delivered with the fields of its line; with a list it counts as
@@ -116,6 +125,23 @@ pub(crate) enum SourceKind {
         /// Bytes of a line that are kept.
         max_line_bytes: usize,
     },
+    /// Sockets.
+    Syslog(Box<SyslogConfig>),
+}
+
+impl SourceKind {
+    /// The formats of a source that names none.
+    fn default_formats(&self) -> Vec<Format> {
+        match self {
+            Self::File(_) | Self::Stdin { .. } => vec![Format::Raw],
+            Self::Syslog(_) => vec![Format::Syslog],
+        }
+    }
+
+    /// Whether what it reads is about this host, unless it says otherwise.
+    fn is_about_this_host(&self) -> bool {
+        !matches!(self, Self::Syslog(_))
+    }
 }
 
 /// The source of a section of this kind; what is wrong goes to the decoder.
@@ -128,22 +154,31 @@ pub(crate) fn decode(
 ) -> Option<Source> {
     let kind = (component.decode)(found, keys, decoder);
     let common = SourceKeys::decode(found, decoder)?;
+    let about_this_host = kind.as_ref().is_none_or(SourceKind::is_about_this_host);
+    let fields = constant_fields(common.fields, about_this_host, keys, decoder)?;
+    let kind = kind?;
     Some(Source {
         name: name.to_owned(),
-        formats: common.parse,
+        formats: common.parse.unwrap_or_else(|| kind.default_formats()),
         parse_message: common.parse_message,
-        fields: constant_fields(common.fields, keys, decoder)?,
+        fields,
         dataset: common.dataset.map(|part| part.0),
         namespace: common.namespace.0,
         utc_offset: common.utc_offset.0,
         keep_original: common.keep_original,
-        kind: kind?,
+        kind,
     })
 }
 
-/// The source's own fields, then the name of this host, unless they have it.
+/// The name of this host.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The source's own fields, then the name of this host if the events are about it, unless they have it.
 fn constant_fields(
     fields: Option<Fields>,
+    about_this_host: bool,
     keys: &Arc<Keys>,
     decoder: &mut Decoder<'_>,
 ) -> Option<ConstantSet> {
@@ -159,8 +194,9 @@ fn constant_fields(
         }
         set.add(intern(&name, place, keys, decoder)?, &name, value);
     }
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    set.add(key::HOST_NAME, "host.name", ConstantValue::Text(host));
+    if about_this_host {
+        set.add(key::HOST_NAME, "host.name", ConstantValue::Text(host_name()));
+    }
     Some(set)
 }
 

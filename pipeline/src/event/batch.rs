@@ -66,6 +66,8 @@ pub struct Event {
     pub second_preset: PresetId,
     /// Facts that its fields do not tell.
     pub flags: EventFlags,
+    /// Its place in [`Batch::senders`], counted from 1; 0 when the stream's own constants say who sent it.
+    pub(crate) sender: u8,
 }
 
 /// A chunk of source bytes and the events in it.
@@ -80,6 +82,8 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// Where the bytes come from, and what is constant for all of them.
     pub stream: Arc<Stream>,
+    /// What is constant for the events of one sender, where many senders share a batch.
+    pub(crate) senders: Vec<Arc<ConstantSet>>,
     /// When the chunk was read, in nanoseconds since 1970-01-01T00:00:00Z.
     pub read_at: i64,
     /// Resolved when the last holder of the batch is done.
@@ -104,7 +108,8 @@ impl Batch {
     /// A batch of lines that nobody parsed yet. `events` come from [`Batch::line`].
     #[must_use]
     pub fn new(chunk: Bytes, events: Vec<Event>, stream: Arc<Stream>, read_at: i64, ack: Ack) -> Self {
-        Self { chunk, side: Vec::new(), fields: Vec::new(), events, stream, read_at, ack }
+        let (side, fields, senders) = (Vec::new(), Vec::new(), Vec::new());
+        Self { chunk, side, fields, events, stream, senders, read_at, ack }
     }
 
     /// Gives a new batch the storage of an old one.
@@ -135,6 +140,7 @@ impl Batch {
             preset: preset::NONE,
             second_preset: preset::NONE,
             flags,
+            sender: 0,
         }
     }
 
@@ -169,12 +175,10 @@ impl Batch {
     #[inline]
     #[must_use]
     pub fn constant_sets(&self, event: &Event) -> [&ConstantSet; 3] {
+        let sender = usize::from(event.sender).checked_sub(1).and_then(|place| self.senders.get(place));
+        let nearest = sender.map_or(self.stream.constants(), Arc::as_ref);
         let constants = &self.stream.source().constants;
-        [
-            self.stream.constants(),
-            constants.set(event.format, event.preset),
-            constants.second(event.second_preset),
-        ]
+        [nearest, constants.set(event.format, event.preset), constants.second(event.second_preset)]
     }
 
     /// Sets a key to a value, whether the event had it or not.

@@ -21,6 +21,12 @@ pub(crate) enum Kind {
     Paced { idle_files: u64, lines_per_second: u64 },
     /// A daemon started over files that it has read before.
     Start { files: u64 },
+    /// Syslog over TCP connections, as fast as it goes.
+    SyslogTcp { connections: usize },
+    /// Syslog over UDP at a rate.
+    SyslogUdp { per_second: u64, seconds: u64 },
+    /// TCP connections that sent one message each.
+    IdleConnections { connections: u64 },
 }
 
 const fn limit(figure: Figure, must: f64, aim: Option<f64>) -> Limit {
@@ -74,5 +80,23 @@ pub(crate) const CASES: &[Case] = &[
         title: "start with 10,000 files already checkpointed",
         kind: Kind::Start { files: 10_000 },
         limits: &[limit(Figure::FirstLine, 1.0, None)],
+    },
+    Case {
+        name: "syslog_tcp",
+        title: "TCP syslog 5424, 250 B, four connections",
+        kind: Kind::SyslogTcp { connections: 4 },
+        limits: &[limit(Figure::CpuPerGigabyte, 2.9, None)],
+    },
+    Case {
+        name: "syslog_udp",
+        title: "UDP syslog 5424, 250 B, 200,000 messages/s for 10 s, loopback",
+        kind: Kind::SyslogUdp { per_second: 200_000, seconds: 10 },
+        limits: &[limit(Figure::LostMessages, 0.0, None)],
+    },
+    Case {
+        name: "connections10k",
+        title: "10,000 idle TCP connections",
+        kind: Kind::IdleConnections { connections: 10_000 },
+        limits: &[limit(Figure::PeakMemory, 64.0, None)],
     },
 ];

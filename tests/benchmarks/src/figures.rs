@@ -13,6 +13,8 @@ pub(crate) enum Figure {
     PeakMemory,
     /// Seconds from the start of the process to the first new line in the sink.
     FirstLine,
+    /// Messages that the kernel dropped, as the daemon tells.
+    LostMessages,
 }
 
 /// What a figure must reach, and what we want it to reach.
@@ -37,6 +39,7 @@ impl Figure {
             Self::CpuShare => "% of a core",
             Self::PeakMemory => "MiB",
             Self::FirstLine => "s to the first line",
+            Self::LostMessages => "messages lost",
         }
     }
 

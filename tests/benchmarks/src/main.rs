@@ -8,6 +8,7 @@ mod cases;
 mod figures;
 mod live;
 mod machine;
+mod network;
 mod process;
 mod report;
 mod throughput;
@@ -93,6 +94,9 @@ fn run_case(case: &Case, settings: &Settings, workplace: &Workplace) -> Result<M
             live::run_paced(workplace, idle_files, lines_per_second)
         }
         Kind::Start { files } => live::run_start(workplace, files),
+        Kind::SyslogTcp { connections } => network::run_tcp(workplace, connections, settings.megabytes),
+        Kind::SyslogUdp { per_second, seconds } => network::run_udp(workplace, per_second, seconds),
+        Kind::IdleConnections { connections } => network::run_idle(workplace, connections),
     }
 }
 
