@@ -18,6 +18,7 @@ mod nearest;
 pub(crate) mod outputs;
 mod raw;
 pub(crate) mod reference;
+mod routes;
 mod schema;
 pub(crate) mod secret;
 pub(crate) mod settings;
@@ -25,14 +26,15 @@ pub(crate) mod sources;
 mod transforms;
 pub(crate) mod units;
 mod value;
+mod ways;
 
 use std::path::PathBuf;
 
 pub(crate) use checked::Config;
 pub(crate) use error::Report;
-pub(crate) use graph::Way;
 pub(crate) use nearest::nearest;
 pub(crate) use raw::ConfigFile;
+pub(crate) use ways::{Branch, Way};
 
 /// Loads the config of these files and folders. The report holds what is wrong, and warnings; without a config it
 /// holds at least one error.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use logweir_pipeline::event::{ConstantSet, EventFlags, JsonEncoder, Span, Writer};
 use logweir_pipeline::parse::Parser;
-use logweir_pipeline::router::{Router, Way};
+use logweir_pipeline::router::{Route, Router, Way};
 use logweir_pipeline::transform::{Bench, Transform};
 use logweir_pipeline::worker::Lane;
 use logweir_pipeline::{Batch, Ledger, Position, SourceMeta, Stream};
@@ -105,14 +105,38 @@ impl Rehearsal {
         line: &[u8],
         read_at: i64,
     ) -> Option<Document> {
+        let (batch, selected) = self.batch_after(transforms, line, read_at);
+        let document = selected.first().map(|_| document(&mut self.json, &batch, 0));
+        self.parser.recycle(batch).done();
+        document
+    }
+
+    /// The ports by which a line leaves a route behind so many steps of these transforms; none when one drops it.
+    pub(crate) fn ports_of(
+        &mut self,
+        route: &Route,
+        transforms: &[(Arc<Transform>, usize)],
+        line: &[u8],
+        read_at: i64,
+    ) -> Vec<usize> {
+        let (batch, selected) = self.batch_after(transforms, line, read_at);
+        let ports = selected.first().map(|_| route.ports_of(&batch, 0)).unwrap_or_default();
+        self.parser.recycle(batch).done();
+        ports
+    }
+
+    fn batch_after(
+        &mut self,
+        transforms: &[(Arc<Transform>, usize)],
+        line: &[u8],
+        read_at: i64,
+    ) -> (Batch, Vec<u32>) {
         let mut batch = self.parsed(line, read_at);
         let mut selected = vec![0];
         for step in transforms.iter().flat_map(|(transform, steps)| &transform.steps[..*steps]) {
             step.apply(&mut batch, &mut selected, &mut self.bench);
         }
-        let document = selected.first().map(|_| document(&mut self.json, &batch, 0));
-        self.parser.recycle(batch).done();
-        document
+        (batch, selected)
     }
 
     fn parsed(&mut self, line: &[u8], read_at: i64) -> Batch {

@@ -300,12 +300,16 @@ pub(crate) fn ways(config: &Config) -> Vec<Way> {
 fn resolved(way: &config::Way, config: &Config) -> Way {
     let outputs = config.outputs.iter().enumerate();
     let lanes = outputs.filter(|(_, output)| way.outputs.contains(&output.name)).map(|(index, _)| index);
-    let branch = |(name, behind): &(String, config::Way)| {
-        let transform = config.transforms.iter().find(|transform| *transform.name == **name)?;
-        Some(Branch { transform: Arc::clone(transform), way: resolved(behind, config) })
+    let branch = |branch: &config::Branch| {
+        let mut ways = branch.ways.iter().map(|way| resolved(way, config)).collect::<Vec<_>>();
+        if let Some(route) = config.routes.iter().find(|route| route.name == branch.name) {
+            return Some(Branch::Route(Arc::clone(route), ways));
+        }
+        let transform = config.transforms.iter().find(|transform| *transform.name == *branch.name)?;
+        Some(Branch::Transform(Arc::clone(transform), ways.pop()?))
     };
     let mut branches = way.branches.iter().filter_map(branch).collect::<Vec<_>>();
-    branches.sort_by_key(|branch| branch.transform.changes_events());
+    branches.sort_by_key(Branch::changes_events);
     Way { lanes: lanes.collect(), branches }
 }
 

@@ -2,13 +2,18 @@
 //!
 //! Owns: [`Way`], the tree of what happens to one source's events, and [`Router`], the walk of a batch along it.
 //! Promises: a batch is never copied: a branch gets the indexes of its events, and finds them as they were where the
-//! way branched; an event that no output took is in the ledger under the name of the step that dropped it, one that an output
-//! took is not, whatever became of it elsewhere.
+//! way branched; an event that no output took is in the ledger under the name of the step that dropped it, or of the
+//! port of a route that nothing reads; one that an output took is not, whatever became of it elsewhere.
 //! Never: waits.
+
+mod route;
 
 use std::sync::Arc;
 
+pub use route::{Route, RouteMode};
+
 use crate::event::{Batch, Keys, Snapshot};
+use crate::matcher::Matcher;
 use crate::transform::{Bench, Transform};
 use crate::worker::Lane;
 
@@ -17,17 +22,33 @@ use crate::worker::Lane;
 pub struct Way {
     /// The outputs that take the events, as indexes of the worker's lanes.
     pub lanes: Vec<usize>,
-    /// The transforms that take the events, and the way behind each.
+    /// What else takes the events, and the ways behind it.
     pub branches: Vec<Branch>,
 }
 
-/// A transform and the way behind it.
+/// A part of a way.
 #[derive(Clone, Debug)]
-pub struct Branch {
-    /// What is done to the events.
-    pub transform: Arc<Transform>,
-    /// Where they go then.
-    pub way: Way,
+pub enum Branch {
+    /// A transform and the way behind it.
+    Transform(Arc<Transform>, Way),
+    /// A route and the way behind each of its ports.
+    Route(Arc<Route>, Vec<Way>),
+}
+
+impl Branch {
+    fn ways(&self) -> &[Way] {
+        match self {
+            Self::Transform(_, way) => std::slice::from_ref(way),
+            Self::Route(_, ways) => ways,
+        }
+    }
+
+    /// Whether events may be other behind it, or anywhere behind that, than they were.
+    #[must_use]
+    pub fn changes_events(&self) -> bool {
+        let changes = matches!(self, Self::Transform(transform, _) if transform.changes_events());
+        changes || self.ways().iter().any(Way::changes_events)
+    }
 }
 
 impl Way {
@@ -35,10 +56,20 @@ impl Way {
     #[must_use]
     pub fn all_lanes(&self) -> Vec<usize> {
         let mut lanes = self.lanes.clone();
-        lanes.extend(self.branches.iter().flat_map(|branch| branch.way.all_lanes()));
+        lanes.extend(self.branches.iter().flat_map(Branch::ways).flat_map(Self::all_lanes));
         lanes.sort_unstable();
         lanes.dedup();
         lanes
+    }
+
+    fn changes_events(&self) -> bool {
+        self.branches.iter().any(Branch::changes_events)
+    }
+
+    /// Whether nothing takes the events.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.branches.is_empty()
     }
 }
 
@@ -51,6 +82,8 @@ pub struct Router {
     droppers: Vec<Arc<str>>,
     selections: Vec<Vec<u32>>,
     snapshots: Vec<Snapshot>,
+    /// By the number of the route.
+    matchers: Vec<Option<Matcher>>,
     bench: Bench,
 }
 
@@ -74,6 +107,7 @@ impl Router {
             droppers: Vec::new(),
             selections: Vec::new(),
             snapshots: Vec::new(),
+            matchers: Vec::new(),
             bench: Bench::new(keys),
         }
     }
@@ -102,26 +136,42 @@ impl Router {
             selected.iter().for_each(|&index| self.fates[index as usize] = Fate::Taken);
         }
         for (number, branch) in way.branches.iter().enumerate() {
-            let others_follow = number + 1 < way.branches.len();
-            let snapshot = (others_follow && branch.transform.changes_events()).then(|| {
-                let mut snapshot = self.snapshots.pop().unwrap_or_default();
-                batch.save(&mut snapshot);
-                snapshot
-            });
-            self.branch(branch, batch, selected, lanes);
-            if let Some(mut snapshot) = snapshot {
-                batch.restore(&mut snapshot);
-                self.snapshots.push(snapshot);
+            let is_last = number + 1 == way.branches.len();
+            let snapshot = (!is_last && branch.changes_events()).then(|| self.save(batch));
+            match branch {
+                Branch::Transform(transform, way) => self.transform(transform, way, batch, selected, lanes),
+                Branch::Route(route, ways) => self.split(route, ways, batch, selected, lanes),
             }
+            self.restore(snapshot, batch);
         }
     }
 
-    fn branch(&mut self, branch: &Branch, batch: &mut Batch, selected: &[u32], lanes: &mut [Box<dyn Lane>]) {
+    fn save(&mut self, batch: &Batch) -> Snapshot {
+        let mut snapshot = self.snapshots.pop().unwrap_or_default();
+        batch.save(&mut snapshot);
+        snapshot
+    }
+
+    fn restore(&mut self, snapshot: Option<Snapshot>, batch: &mut Batch) {
+        if let Some(mut snapshot) = snapshot {
+            batch.restore(&mut snapshot);
+            self.snapshots.push(snapshot);
+        }
+    }
+
+    fn transform(
+        &mut self,
+        transform: &Transform,
+        way: &Way,
+        batch: &mut Batch,
+        selected: &[u32],
+        lanes: &mut [Box<dyn Lane>],
+    ) {
         let mut kept = self.selections.pop().unwrap_or_default();
         let mut before = self.selections.pop().unwrap_or_default();
         kept.clear();
         kept.extend_from_slice(selected);
-        for step in &branch.transform.steps {
+        for step in &transform.steps {
             before.clone_from(&kept);
             step.apply(batch, &mut kept, &mut self.bench);
             if kept.len() < before.len() {
@@ -129,8 +179,37 @@ impl Router {
             }
         }
         self.selections.push(before);
-        self.walk(&branch.way, batch, &kept, lanes);
+        self.walk(way, batch, &kept, lanes);
         self.selections.push(kept);
+    }
+
+    /// Sends events to the ports of a route. What a port gets is changed by none before it, unless it shares events
+    /// with that one, and then it is undone.
+    fn split(
+        &mut self,
+        route: &Route,
+        ways: &[Way],
+        batch: &mut Batch,
+        selected: &[u32],
+        lanes: &mut [Box<dyn Lane>],
+    ) {
+        let mut ports = Vec::with_capacity(ways.len());
+        for _ in ways {
+            let mut port = self.selections.pop().unwrap_or_default();
+            port.clear();
+            ports.push(port);
+        }
+        route.split(&mut self.matchers, batch, selected, &mut ports);
+        for (number, (way, port)) in ways.iter().zip(ports).enumerate() {
+            if way.is_empty() && !port.is_empty() {
+                self.note_dropped(route.port(number), &port, &[]);
+            }
+            let undo = route.mode() == RouteMode::All && number + 1 < ways.len() && way.changes_events();
+            let snapshot = undo.then(|| self.save(batch));
+            self.walk(way, batch, &port, lanes);
+            self.restore(snapshot, batch);
+            self.selections.push(port);
+        }
     }
 
     /// Notes who dropped the events that are selected and not kept. Both are in order.

@@ -23,11 +23,14 @@ impl Arguments {
         let Some(config) = self.config.check()? else {
             return Ok(Exit::Usage);
         };
-        let (sources, transforms, outputs) =
-            (config.sources.len(), config.transforms.len(), config.outputs.len());
         writeln!(
             io::stdout(),
-            "the config is right: sources {sources}, transforms {transforms}, outputs {outputs}"
+            "the config is right: sources {}, transforms {}, routes {}, outputs {}, tests {}",
+            config.sources.len(),
+            config.transforms.len(),
+            config.routes.len(),
+            config.outputs.len(),
+            config.tests.len()
         )?;
         Ok(Exit::Success)
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use logweir_parsers::Context;
-use logweir_pipeline::router::Way;
+use logweir_pipeline::router::{Branch, Way};
 use logweir_pipeline::time::now;
 use logweir_pipeline::transform::Transform;
 use serde_json::Value;
@@ -106,9 +106,7 @@ impl Teller<'_> {
         let parsed = self.rehearsal.document_after(&[], line, read_at).unwrap_or_default();
         self.tell_document("  ", &parsed)?;
         let way = self.rehearsal.way().clone();
-        self.tell_way(&way, &mut Vec::new(), &parsed, &|path, rehearsal| {
-            rehearsal.document_after(path, line, read_at)
-        })?;
+        self.tell_way(&way, &mut Vec::new(), &parsed, Line { line, read_at })?;
         writeln!(self.out)?;
         Ok(())
     }
@@ -141,17 +139,30 @@ impl Teller<'_> {
         way: &Way,
         path: &mut Path,
         before: &Document,
-        document_after: &DocumentAfter<'_>,
+        line: Line<'_>,
     ) -> anyhow::Result<()> {
         for &lane in &way.lanes {
             writeln!(self.out, "→ {} takes it: {}", self.config.outputs[lane].name, before.text)?;
         }
         for branch in &way.branches {
-            path.push((Arc::clone(&branch.transform), 0));
-            if let Some(after) = self.tell_steps(&branch.transform, path, before, document_after)? {
-                self.tell_way(&branch.way, path, &after, document_after)?;
+            match branch {
+                Branch::Transform(transform, way) => {
+                    path.push((Arc::clone(transform), 0));
+                    if let Some(after) = self.tell_steps(transform, path, before, line)? {
+                        self.tell_way(way, path, &after, line)?;
+                    }
+                    path.pop();
+                }
+                Branch::Route(route, ways) => {
+                    for port in self.rehearsal.ports_of(route, path, line.line, line.read_at) {
+                        writeln!(self.out, "{}", route.port(port))?;
+                        if ways[port].is_empty() {
+                            writeln!(self.out, "  nothing reads it")?;
+                        }
+                        self.tell_way(&ways[port], path, before, line)?;
+                    }
+                }
             }
-            path.pop();
         }
         Ok(())
     }
@@ -162,13 +173,13 @@ impl Teller<'_> {
         transform: &Transform,
         path: &mut Path,
         before: &Document,
-        document_after: &DocumentAfter<'_>,
+        line: Line<'_>,
     ) -> io::Result<Option<Document>> {
         let mut last = None;
         for (number, step) in transform.steps.iter().enumerate() {
             writeln!(self.out, "{}", step.name)?;
             path.last_mut().into_iter().for_each(|(_, steps)| *steps = number + 1);
-            let Some(after) = document_after(path, &mut self.rehearsal) else {
+            let Some(after) = self.rehearsal.document_after(path, line.line, line.read_at) else {
                 writeln!(self.out, "  drops it")?;
                 return Ok(None);
             };
@@ -202,8 +213,12 @@ impl Teller<'_> {
 /// The transforms on the way so far, and how many steps of each were taken.
 type Path = Vec<(Arc<Transform>, usize)>;
 
-/// The document behind them; `None` when one of them drops the event.
-type DocumentAfter<'a> = dyn Fn(&[(Arc<Transform>, usize)], &mut Rehearsal) -> Option<Document> + 'a;
+/// A line and when it is taken to be read.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    line: &'a [u8],
+    read_at: i64,
+}
 
 fn shown(value: &Value) -> String {
     match value {

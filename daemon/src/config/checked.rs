@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use logweir_pipeline::Keys;
+use logweir_pipeline::router::{Route, RouteMode};
 use logweir_pipeline::transform::Transform;
 use toml::de::{DeTable, DeValue};
 
@@ -15,18 +16,20 @@ use super::cases::{self, TestCase};
 use super::component::{Component, Fed, describe_types, types};
 use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
-use super::graph::{self, Node, Role, Way};
+use super::graph::{Graph, Node, Role};
 use super::nearest::suggest;
 use super::outputs::{self, Output};
 use super::raw::{ConfigFile, Entry, Located, Raw, parse_files};
+use super::routes;
 use super::schema::{SectionKind, Table};
 use super::settings::{ADMIN, Admin, DEAD_LETTER, DeadLetter, GLOBAL, Settings};
 use super::sources::{self, Source};
 use super::transforms::{self, TRANSFORM};
 use super::value::At;
+use super::ways::{self, Way};
 
 /// Tables whose members are named components.
-const COMPONENTS: &[&str] = &["sources", "transforms", "outputs"];
+const COMPONENTS: &[&str] = &["sources", "transforms", "routes", "outputs"];
 /// Tables that stand once.
 const SINGLE: &[&SectionKind] = &[&ADMIN, &DEAD_LETTER];
 
@@ -45,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) sources: Vec<Source>,
     /// The transforms.
     pub(crate) transforms: Vec<Arc<Transform>>,
+    /// The routes.
+    pub(crate) routes: Vec<Arc<Route>>,
     /// The outputs.
     pub(crate) outputs: Vec<Output>,
     /// The way of each source's events, in the order of the sources.
@@ -96,6 +101,7 @@ impl Checker<'_> {
         let keys = Keys::new(settings.as_ref().map_or(1024, |settings| settings.keys_max));
         let sources = self.sources(raw, &keys);
         let transforms = self.transforms(raw, &keys);
+        let routes = self.routes(raw, &keys);
         let outputs = self.outputs(raw, &keys);
         if outputs.is_empty() && !self.nodes.iter().any(|node| node.role == Role::Output) {
             self.decoder.report(
@@ -105,7 +111,8 @@ impl Checker<'_> {
         }
         outputs::check_shared_files(&outputs, &mut self.decoder);
         let tests = self.tests(raw);
-        let ways = graph::ways(&self.nodes, &mut self.decoder.diagnostics);
+        let graph = Graph::new(&self.nodes, &mut self.decoder.diagnostics);
+        let ways = ways::ways(&graph, &mut self.decoder.diagnostics);
         Some(Config {
             settings: settings?,
             admin: admin?,
@@ -113,6 +120,7 @@ impl Checker<'_> {
             keys,
             sources,
             transforms,
+            routes,
             outputs,
             ways,
             tests,
@@ -203,6 +211,22 @@ impl Checker<'_> {
         transforms
     }
 
+    fn routes(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) -> Vec<Arc<Route>> {
+        let mut routes = Vec::new();
+        for (number, entry) in raw.components.get("routes").into_iter().flatten().enumerate() {
+            let Some(table) = self.table(entry) else { continue };
+            let name = format!("[routes.{}]", entry.key.value);
+            let found = Found::new(Located { value: &name, place: entry.key.place }, table);
+            let (route, mode, ports) =
+                routes::decode(entry.key.value, number, &found, keys, &mut self.decoder);
+            let role = if mode == RouteMode::First { Role::FirstMatch } else { Role::AllMatches };
+            self.fed_node(role, entry, &found);
+            self.nodes.last_mut().into_iter().for_each(|node| node.ports.clone_from(&ports));
+            routes.extend(route.map(Arc::new));
+        }
+        routes
+    }
+
     fn outputs(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) -> Vec<Output> {
         let mut outputs = Vec::new();
         for entry in raw.components.get("outputs").into_iter().flatten() {
@@ -238,7 +262,8 @@ impl Checker<'_> {
 
     fn node(&mut self, role: Role, entry: &Entry<'_>, inputs: Vec<At<String>>) {
         let name = At { value: entry.key.value.to_owned(), place: entry.key.place };
-        self.nodes.push(Node { role, name, inputs });
+        let ports = if role == Role::Output { Vec::new() } else { vec![name.value.clone()] };
+        self.nodes.push(Node { role, name, inputs, ports });
     }
 
     /// Notes a component with its inputs, which are decoded even when its other keys are wrong.

@@ -1,10 +1,14 @@
 //! Who feeds whom.
 //!
-//! Owns: resolving `inputs` to ways: for each source, the transforms its events pass and the outputs they reach.
-//! Promises: every name in `inputs` exists, nothing goes in a circle, and what goes nowhere is told.
+//! Owns: [`Graph`], in which every name in `inputs` is resolved to what it reads.
+//! Promises: every such name exists, and nothing goes in a circle.
 //! Never: moves an event.
 
-use super::error::{Diagnostic, Place, Severity};
+use std::collections::VecDeque;
+
+use globset::{Glob, GlobMatcher};
+
+use super::error::{Diagnostic, Place};
 use super::nearest::suggest;
 use super::value::At;
 
@@ -15,6 +19,10 @@ pub(crate) enum Role {
     Source,
     /// Changes them.
     Transform,
+    /// Sends each to the first of its ports that takes it.
+    FirstMatch,
+    /// Sends each to every port that takes it.
+    AllMatches,
     /// Writes them.
     Output,
 }
@@ -26,44 +34,96 @@ pub(crate) struct Node {
     pub(crate) role: Role,
     /// Its name and where it stands.
     pub(crate) name: At<String>,
-    /// Names of what feeds it; none for a source.
+    /// What it reads, by name or pattern; nothing for a source.
     pub(crate) inputs: Vec<At<String>>,
+    /// The names by which its events are read: its own, or one for each port of a route.
+    pub(crate) ports: Vec<String>,
 }
 
-/// The way of events from one point on, by names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Way {
-    /// The outputs that take them here.
-    pub(crate) outputs: Vec<String>,
-    /// The transforms that take them here, and the way behind each.
-    pub(crate) branches: Vec<(String, Way)>,
+/// A place where events come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Point {
+    /// The node, by its place in the list.
+    pub(super) node: usize,
+    /// Which of its ports.
+    pub(super) port: usize,
 }
 
-impl Way {
-    /// Whether some output takes the events.
-    pub(crate) fn leads_somewhere(&self) -> bool {
-        !self.outputs.is_empty() || self.branches.iter().any(|(_, way)| way.leads_somewhere())
+/// What feeds a node, and the place of the input that says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Feed {
+    pub(super) from: Point,
+    pub(super) place: Place,
+}
+
+/// All components, and what feeds each.
+#[derive(Debug)]
+pub(crate) struct Graph<'a> {
+    pub(super) nodes: &'a [Node],
+    pub(super) feeds: Vec<Vec<Feed>>,
+}
+
+impl<'a> Graph<'a> {
+    /// Resolves the inputs; what is wrong is told.
+    pub(crate) fn new(nodes: &'a [Node], diagnostics: &mut Vec<Diagnostic>) -> Self {
+        check_names(nodes, diagnostics);
+        let feeds = (0..nodes.len()).map(|number| feeds_of(number, nodes, diagnostics)).collect();
+        let graph = Self { nodes, feeds };
+        graph.check_circles(diagnostics);
+        graph
     }
-}
 
-/// Checks the names and that there is something to do, and finds each source's way, in the order of the sources.
-pub(crate) fn ways(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) -> Vec<Way> {
-    check_names(nodes, diagnostics);
-    check_inputs(nodes, diagnostics);
-    check_circles(nodes, diagnostics);
-    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        return Vec::new();
+    /// The nodes that read a point, in the order of the config.
+    pub(super) fn takers(&self, point: Point) -> impl Iterator<Item = usize> {
+        let takes = move |feeds: &Vec<Feed>| feeds.iter().any(|feed| feed.from == point);
+        self.feeds.iter().enumerate().filter(move |(_, feeds)| takes(feeds)).map(|(number, _)| number)
     }
-    warn_of_unused(nodes, diagnostics);
-    let sources = nodes.iter().filter(|node| node.role == Role::Source);
-    sources.map(|source| way_of(source, nodes, diagnostics)).collect()
+
+    /// Finds nodes that feed themselves. Each circle is told once, at the input that closes it.
+    fn check_circles(&self, diagnostics: &mut Vec<Diagnostic>) {
+        let mut told = Vec::<Vec<usize>>::new();
+        for number in 0..self.nodes.len() {
+            let Some((circle, place)) = self.circle_from(number) else { continue };
+            let mut members = circle.clone();
+            members.sort_unstable();
+            members.dedup();
+            if !told.contains(&members) {
+                let names = circle.iter().map(|&number| self.nodes[number].name.value.as_str());
+                let names = names.collect::<Vec<_>>().join(" → ");
+                diagnostics.push(
+                    Diagnostic::error(format!("events would go in a circle: {names}"))
+                        .at(place, "expected an input that does not come from here"),
+                );
+                told.push(members);
+            }
+        }
+    }
+
+    /// The shortest way from a node back to itself, and the place of the input that closes it.
+    fn circle_from(&self, start: usize) -> Option<(Vec<usize>, Place)> {
+        let mut seen = vec![start];
+        let mut ways = VecDeque::from([vec![start]]);
+        while let Some(way) = ways.pop_front() {
+            for feed in &self.feeds[*way.last()?] {
+                let from = feed.from.node;
+                if from == start {
+                    let circle = [start].into_iter().chain(way.iter().rev().copied());
+                    return Some((circle.collect(), feed.place));
+                }
+                if !seen.contains(&from) {
+                    seen.push(from);
+                    ways.push_back(way.iter().copied().chain([from]).collect());
+                }
+            }
+        }
+        None
+    }
 }
 
 fn check_names(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
     for (index, node) in nodes.iter().enumerate() {
         let name = &node.name;
-        let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-        if name.value.is_empty() || !name.value.chars().all(is_name) {
+        if !is_name(&name.value) {
             diagnostics.push(
                 Diagnostic::error(format!("`{}` cannot be the name of a component", name.value))
                     .at(name.place, "expected letters, digits, `_` and `-`"),
@@ -74,156 +134,81 @@ fn check_names(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
                 Diagnostic::error(format!("two components are called `{}`", name.value))
                     .at(name.place, "expected another name")
                     .at(other.name.place, "the first one")
-                    .help("sources, transforms and outputs share one set of names, because `inputs` goes by name"),
+                    .help("sources, transforms, routes and outputs share one set of names, because `inputs` goes by name"),
             );
         }
     }
 }
 
-fn check_inputs(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
-    for input in nodes.iter().flat_map(|node| &node.inputs) {
-        match find(nodes, &input.value).map(|node| node.role) {
-            Some(Role::Source | Role::Transform) => {}
-            Some(Role::Output) => diagnostics.push(
-                Diagnostic::error(format!("`{}` is an output", input.value))
-                    .at(input.place, "expected the name of a source or transform"),
-            ),
-            None => {
-                let readable = nodes.iter().filter(|node| node.role != Role::Output);
-                let names = readable.map(|node| node.name.value.as_str());
-                let (label, known) =
-                    suggest(&input.value, names, "expected the name of a source or transform");
-                let mut diagnostic =
-                    Diagnostic::error(format!("nothing is called `{}`", input.value)).at(input.place, label);
-                if !known.is_empty() {
-                    diagnostic = diagnostic.help(format!("there are {known}"));
-                }
-                diagnostics.push(diagnostic);
-            }
-        }
-    }
+/// Whether a component or a port of a route may be called so.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    !name.is_empty() && name.chars().all(is_letter)
 }
 
-/// Finds transforms that feed themselves. Each circle is told once, at the input that closes it.
-fn check_circles(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
-    let mut told = Vec::<Vec<&str>>::new();
-    for node in nodes.iter().filter(|node| node.role == Role::Transform) {
-        let Some((circle, place)) = circle_from(node, nodes) else {
-            continue;
+/// What feeds a node: each point once, by the first input that names it.
+fn feeds_of(number: usize, nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) -> Vec<Feed> {
+    let mut feeds = Vec::<Feed>::new();
+    for input in &nodes[number].inputs {
+        let points = match pattern(&input.value) {
+            Some(pattern) => points(nodes, |name| pattern.is_match(name))
+                .into_iter()
+                .filter(|point| point.node != number)
+                .collect(),
+            None => points(nodes, |name| name == input.value),
         };
-        let mut members = circle.clone();
-        members.sort_unstable();
-        members.dedup();
-        if !told.contains(&members) {
-            diagnostics.push(
-                Diagnostic::error(format!("events would go in a circle: {}", circle.join(" → ")))
-                    .at(place, "expected an input that does not come from here"),
-            );
-            told.push(members);
+        if points.is_empty() {
+            diagnostics.push(nothing_to_read(input, nodes));
         }
-    }
-}
-
-/// The shortest way from a transform back to itself: the names, and the place of the input that closes it.
-fn circle_from<'a>(start: &'a Node, nodes: &'a [Node]) -> Option<(Vec<&'a str>, Place)> {
-    let mut seen = vec![start.name.value.as_str()];
-    let mut ways = std::collections::VecDeque::from([vec![start]]);
-    while let Some(way) = ways.pop_front() {
-        let node = way.last()?;
-        for input in &node.inputs {
-            if input.value == start.name.value {
-                let mut circle = way.iter().rev().map(|node| node.name.value.as_str()).collect::<Vec<_>>();
-                circle.insert(0, &start.name.value);
-                return Some((circle, input.place));
-            }
-            if !seen.contains(&input.value.as_str()) {
-                seen.push(&input.value);
-                if let Some(next) = find(nodes, &input.value) {
-                    ways.push_back(way.iter().copied().chain([next]).collect());
-                }
+        for from in points {
+            if !feeds.iter().any(|feed| feed.from == from) {
+                feeds.push(Feed { from, place: input.place });
             }
         }
     }
-    None
+    feeds
 }
 
-fn warn_of_unused(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
-    for node in nodes.iter().filter(|node| node.role != Role::Output) {
-        let mut inputs = nodes.iter().flat_map(|other| &other.inputs);
-        if !inputs.any(|input| input.value == node.name.value) {
-            diagnostics.push(
-                Diagnostic::warning(format!("nothing takes the events of `{}`", node.name.value))
-                    .at(node.name.place, "it is not run")
-                    .help(format!("write `{}` into the `inputs` of an output or transform", node.name.value)),
-            );
+/// The points whose names are wanted.
+fn points(nodes: &[Node], is_wanted: impl Fn(&str) -> bool) -> Vec<Point> {
+    let mut points = Vec::new();
+    for (node, Node { ports, .. }) in nodes.iter().enumerate() {
+        let wanted = ports.iter().enumerate().filter(|(_, name)| is_wanted(name));
+        points.extend(wanted.map(|(port, _)| Point { node, port }));
+    }
+    points
+}
+
+/// The pattern of an input that is one.
+fn pattern(input: &str) -> Option<GlobMatcher> {
+    input
+        .contains(['*', '?', '[', '{'])
+        .then(|| Glob::new(input).ok())
+        .flatten()
+        .map(|glob| glob.compile_matcher())
+}
+
+/// Says that an input reads nothing, and what there is to read.
+fn nothing_to_read(input: &At<String>, nodes: &[Node]) -> Diagnostic {
+    const EXPECTED: &str = "expected the name of a source, a transform, or a port of a route";
+    let known =
+        |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match nodes.iter().find(|node| node.name.value == input.value) {
+        Some(node) if node.role == Role::Output => {
+            Diagnostic::error(format!("`{}` is an output", input.value)).at(input.place, EXPECTED)
+        }
+        Some(node) => {
+            let ports = known(node.ports.iter().map(String::as_str).collect());
+            Diagnostic::error(format!("`{}` is a route", input.value))
+                .at(input.place, "expected one of its ports")
+                .help(format!("there are {ports}"))
+        }
+        None => {
+            let names = nodes.iter().flat_map(|node| &node.ports).map(String::as_str);
+            let (label, known) = suggest(&input.value, names, EXPECTED);
+            let diagnostic =
+                Diagnostic::error(format!("nothing is called `{}`", input.value)).at(input.place, label);
+            if known.is_empty() { diagnostic } else { diagnostic.help(format!("there are {known}")) }
         }
     }
-}
-
-/// The way of a source's events. They may branch, but no two branches may meet again in an output: it would get
-/// each event twice.
-fn way_of(source: &Node, nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) -> Way {
-    let outputs = nodes.iter().filter(|node| node.role == Role::Output);
-    let twice = outputs.filter(|output| ways_between(source, output, nodes) > 1).collect::<Vec<_>>();
-    for output in &twice {
-        let arriving = output.inputs.iter().filter(|input| {
-            find(nodes, &input.value).is_some_and(|node| ways_between(source, node, nodes) > 0)
-        });
-        let name = &output.name.value;
-        let mut diagnostic =
-            Diagnostic::error(format!("`{name}` would get the events of `{}` twice", source.name.value));
-        for (index, input) in arriving.enumerate() {
-            diagnostic =
-                diagnostic.at(input.place, if index == 0 { "on this way" } else { "and on this way" });
-        }
-        diagnostics.push(
-            diagnostic
-                .at(source.name.place, "this source")
-                .help("let the events of a source reach an output on one way"),
-        );
-    }
-    if twice.is_empty() { way_behind(source, nodes) } else { Way::default() }
-}
-
-/// On how many ways events go from one node to another; many are as bad as a few.
-fn ways_between(from: &Node, to: &Node, nodes: &[Node]) -> u8 {
-    let mut counts = vec![None; nodes.len()];
-    count_ways(from, to, nodes, &mut counts)
-}
-
-/// The same, counting each node once.
-fn count_ways(from: &Node, to: &Node, nodes: &[Node], counts: &mut [Option<u8>]) -> u8 {
-    if std::ptr::eq(from, to) {
-        return 1;
-    }
-    let Some(number) = nodes.iter().position(|node| std::ptr::eq(node, to)) else { return 0 };
-    if let Some(count) = counts[number] {
-        return count;
-    }
-    let inputs = to.inputs.iter().filter_map(|input| find(nodes, &input.value));
-    let count = inputs.fold(0_u8, |sum, input| sum.saturating_add(count_ways(from, input, nodes, counts)));
-    counts[number] = Some(count);
-    count
-}
-
-/// The way of the events that come out of a node. No branches meet, so it has each node once at most.
-fn way_behind(node: &Node, nodes: &[Node]) -> Way {
-    let mut way = Way::default();
-    let takes = |other: &&Node| other.inputs.iter().any(|input| input.value == node.name.value);
-    for taker in nodes.iter().filter(takes) {
-        match taker.role {
-            Role::Output => way.outputs.push(taker.name.value.clone()),
-            _ => {
-                let behind = way_behind(taker, nodes);
-                if behind.leads_somewhere() {
-                    way.branches.push((taker.name.value.clone(), behind));
-                }
-            }
-        }
-    }
-    way
-}
-
-fn find<'a>(nodes: &'a [Node], name: &str) -> Option<&'a Node> {
-    nodes.iter().find(|node| node.name.value == name)
 }

@@ -61,7 +61,7 @@ fn to(lanes: &[usize], branches: Vec<Branch>) -> Way {
 }
 
 fn through(transform: Arc<Transform>, way: Way) -> Branch {
-    Branch { transform, way }
+    Branch::Transform(transform, way)
 }
 
 /// What the three lanes got of the events `a`, `b` and `c`, and the ledger after it.
@@ -129,4 +129,64 @@ fn what_no_output_took_counts_for_what_dropped_it_last() {
 fn a_way_names_each_of_its_lanes_once() {
     let way = to(&[2, 0], vec![through(sets("1"), to(&[1], Vec::new()))]);
     assert_eq!(way.all_lanes(), [0, 1, 2]);
+}
+
+/// A route by messages; ports that overlap when one stands in several.
+fn by_message(mode: RouteMode, ports: &[&[&str]], ways: Vec<Way>) -> Branch {
+    let condition = |messages: &&[&str]| Condition::Any(messages.iter().map(|message| is(message)).collect());
+    let ports = ports.iter().enumerate().map(|(number, messages)| (number.to_string(), condition(messages)));
+    Branch::Route(Arc::new(Route::new(0, "by", mode, ports.collect()).unwrap()), ways)
+}
+
+#[test]
+fn a_branch_that_changes_events_further_on_changes_none_of_its_neighbours() {
+    let further = vec![through(sets("1"), to(&[0], Vec::new()))];
+    let way = to(
+        &[],
+        vec![
+            through(drops("drop", "x"), to(&[], further)),
+            through(drops("drop", "x"), to(&[1], Vec::new())),
+        ],
+    );
+    let ([first, second, _], _) = route(&way);
+    assert_eq!((first[0].as_str(), second[0].as_str()), ("a1", "a-"));
+}
+
+#[test]
+fn an_event_leaves_by_the_first_port_or_by_all() {
+    let ports: &[&[&str]] = &[&["a", "b"], &["b"]];
+    let ways = || {
+        vec![
+            to(&[], vec![through(sets("1"), to(&[0], Vec::new()))]),
+            to(&[1], Vec::new()),
+            to(&[2], Vec::new()),
+        ]
+    };
+    let (first, counts) = route(&to(&[], vec![by_message(RouteMode::First, ports, ways())]));
+    assert_eq!(first, [vec!["a1", "b1"], vec![], vec!["c-"]]);
+    assert_eq!(counts.delivered, 3);
+    let (all, counts) = route(&to(&[], vec![by_message(RouteMode::All, ports, ways())]));
+    assert_eq!(all, [vec!["a1", "b1"], vec!["b-"], vec!["c-"]]);
+    assert_eq!(counts.delivered, 3);
+}
+
+#[test]
+fn many_ports_give_the_same_as_few() {
+    for mode in [RouteMode::First, RouteMode::All] {
+        let ports = [&["x"][..]; 20].into_iter().chain([&["b"][..], &["b", "c"][..]]).collect::<Vec<_>>();
+        let mut ways = vec![to(&[2], Vec::new()); ports.len()];
+        ways[20] = to(&[0], Vec::new());
+        ways[21] = to(&[1], Vec::new());
+        ways.push(to(&[2], Vec::new()));
+        let (lanes, _) = route(&to(&[], vec![by_message(mode, &ports, ways)]));
+        let second = if mode == RouteMode::First { vec!["c-"] } else { vec!["b-", "c-"] };
+        assert_eq!(lanes, [vec!["b-"], second, vec!["a-"]]);
+    }
+}
+
+#[test]
+fn what_leaves_by_a_port_that_nothing_reads_counts_for_the_port() {
+    let ways = vec![to(&[0], Vec::new()), Way::default()];
+    let (_, counts) = route(&to(&[], vec![by_message(RouteMode::First, &[&["a"]], ways)]));
+    assert_eq!((counts.delivered, counts.dropped.get("by.rest")), (1, Some(&2)));
 }

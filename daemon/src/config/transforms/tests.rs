@@ -134,7 +134,7 @@ fn run(bench: &Bench, lines: &[&str]) -> (Vec<String>, Counts) {
     let texts = Arc::new(Mutex::new(Vec::new()));
     let lane = Documents { encoder: JsonEncoder::new(Arc::clone(keys)), texts: Arc::clone(&texts) };
     let behind = Way { lanes: vec![0], branches: Vec::new() };
-    let branch = Branch { transform: Arc::clone(&bench.config.transforms[0]), way: behind };
+    let branch = Branch::Transform(Arc::clone(&bench.config.transforms[0]), behind);
     let way = Way { lanes: Vec::new(), branches: vec![branch] };
     Router::new(Arc::clone(keys)).route(&way, &mut batch, &mut [Box::new(lane)]);
     parser.recycle(batch).done();
