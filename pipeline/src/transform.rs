@@ -29,6 +29,7 @@ mod template;
 mod tests;
 mod throttle;
 mod truncate;
+mod when;
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub use severity::NormalizeSeverity;
 pub use template::{Template, TemplateError};
 pub use throttle::Throttle;
 pub use truncate::TruncateFields;
+pub use when::When;
 
 /// One thing done to each event. All workers share a step.
 pub trait Step: fmt::Debug + Send + Sync {
@@ -144,6 +146,8 @@ pub struct Bench {
     other: Vec<u8>,
     fields: Vec<Field>,
     finds: Vec<redact::Find>,
+    /// The events that a step with `when` is for, and those of them that it kept.
+    when: (Vec<u32>, Vec<u32>),
     reason: String,
     /// The step that is at work.
     step: Arc<str>,
@@ -162,6 +166,7 @@ impl Bench {
             other: Vec::new(),
             fields: Vec::new(),
             finds: Vec::new(),
+            when: Default::default(),
             reason: String::new(),
             step: "".into(),
             failed: 0,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use logweir_parsers::KeyId;
 use logweir_pipeline::Keys;
-use logweir_pipeline::transform::{Step, Transform};
+use logweir_pipeline::transform::{Step, Transform, When};
 
 use super::component::Fed;
 use super::conditions::WrittenCondition;
@@ -73,8 +73,10 @@ trait IntoStepTable {
 macro_rules! steps {
     ($($(#[doc = $summary:literal])+ $step:ident: $value:ty,)+) => {
         table! {
-            /// The keys of a step; each step has one of them.
+            /// The keys of a step; each step has one of them, and may have `when`.
             struct StepKeys {
+                /// Only for the events for which this condition is true.
+                when: Option<WrittenCondition>,
                 $($(#[doc = $summary])+ $step: Option<At<$value>>,)+
             }
         }
@@ -85,9 +87,17 @@ macro_rules! steps {
             keys: &Arc<Keys>,
             decoder: &mut Decoder<'_>,
         ) -> Option<(&'static str, Box<dyn Step>)> {
+            let when = match step.when {
+                Some(when) => Some(when.checked(keys, decoder)?),
+                None => None,
+            };
             $(
                 if let Some(At { value, place }) = step.$step {
-                    return Some((stringify!($step), value.into_step(place, keys, decoder)?));
+                    let step = value.into_step(place, keys, decoder)?;
+                    return Some((stringify!($step), match when {
+                        Some(condition) => Box::new(When { condition, step }),
+                        None => step,
+                    }));
                 }
             )+
             None

@@ -117,7 +117,10 @@ impl<T: Table> Value for Nested<T> {
     }
 }
 
-/// A list of tables, each with exactly one key.
+/// What every step may have beside the key that says what it does.
+const WHEN: &str = "when";
+
+/// A list of tables, each with exactly one key besides [`WHEN`].
 pub(crate) struct Steps<T>(pub(crate) Vec<T>);
 
 impl<T: Table> Value for Steps<T> {
@@ -143,8 +146,9 @@ fn step<T: Table>(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<T> {
     };
     let name = format!("a step of {}", given.table);
     let found = Found::new(Located { value: &name, place: given.place }, table);
-    if found.entries.len() != 1 {
-        let hint = format!("this step has {} keys, and a step does one thing", found.entries.len());
+    let things = found.entries.iter().filter(|entry| entry.key.value != WHEN).count();
+    if things != 1 {
+        let hint = format!("this step does {things} things, and a step does one");
         return decoder.wrong(given, Some(hint));
     }
     let told = decoder.diagnostics.len();
