@@ -42,6 +42,9 @@ const PORTS: &[Key] = &[Key::of::<Option<WrittenCondition>>(
     &[],
 )];
 
+/// The port for what no other takes.
+const REST: &str = "rest";
+
 impl Words for RouteMode {
     const WORDS: &'static [(&'static str, Self)] = &[("first", Self::First), ("all", Self::All)];
 }
@@ -65,9 +68,8 @@ pub(crate) fn decode(
                 .at(found.name.place, "expected `PORT = …` here, a condition"),
         );
     }
-    let ports =
-        written.iter().map(|entry| format!("{name}.{}", entry.key.value)).chain([format!("{name}.rest")]);
-    let ports = ports.collect();
+    let names = written.iter().map(|entry| entry.key.value).filter(|port| *port != REST);
+    let ports = names.chain([REST]).map(|port| format!("{name}.{port}")).collect();
     // Everything that is wrong is told, so all ports are looked at before the first that failed counts.
     let conditions = written.iter().map(|entry| port(entry, found, keys, decoder)).collect::<Vec<_>>();
     let conditions = conditions.into_iter().collect::<Option<Vec<_>>>();
@@ -89,7 +91,7 @@ fn port(
     decoder: &mut Decoder<'_>,
 ) -> Option<(String, logweir_pipeline::matcher::Condition)> {
     let name = entry.key.value;
-    if name == "rest" || !is_name(name) {
+    if name == REST || !is_name(name) {
         decoder.report(Diagnostic::error(format!("`{name}` cannot be the name of a port")).at(
             entry.key.place,
             "expected letters, digits, `_` and `-`, and not `rest`, which is there anyway",
