@@ -54,8 +54,10 @@ impl Sink for Checker<'_> {
         Self::read(pieces);
     }
 
-    fn made_json<'p>(&mut self, _: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
-        Self::read(pieces);
+    fn made_json(&mut self, _: KeyId, write: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+        let mut bytes = 0;
+        write(&mut |piece| bytes += piece.len());
+        assert!(bytes < 1 << 24);
     }
 
     fn integer(&mut self, _: KeyId, _: i64) {}

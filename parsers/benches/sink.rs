@@ -116,8 +116,11 @@ impl Sink for FieldSink {
         self.pieces(key, 5, pieces);
     }
 
-    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
-        self.pieces(key, 6, pieces);
+    fn made_json(&mut self, key: KeyId, write: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+        let value = self.made.len();
+        write(&mut |piece| self.made.extend_from_slice(piece));
+        let length = (self.made.len() - value) as u32;
+        self.fields.push(Field { key: key.0, tag: 6, length, value: value as u64 });
     }
 
     fn integer(&mut self, key: KeyId, value: i64) {

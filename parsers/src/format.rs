@@ -20,6 +20,7 @@ mod pam;
 mod program;
 mod raw;
 mod shadow;
+mod shape;
 mod sshd;
 mod su;
 mod sudo;
@@ -28,6 +29,7 @@ mod systemd_logind;
 mod words;
 
 pub use program::PROGRAMS;
+pub use shape::Shape;
 
 use crate::{Context, Reject, Sink};
 

@@ -4,7 +4,7 @@
 //! Promises: grammars know nothing else of the pipeline, so they are tested without it.
 //! Never: stores anything.
 
-use crate::{key::KeyId, preset::PresetId};
+use crate::{format::Shape, key::KeyId, preset::PresetId};
 
 /// Receives the fields of one line. A slice given to a method named `…_span` must be a part of that line (the
 /// sink keeps its place, not its bytes); every other text is copied. Any text, JSON too, may hold bytes that are no
@@ -16,6 +16,12 @@ pub trait Sink {
     /// table of keys is full or the key is too long: the grammar then calls [`Sink::member`] or
     /// [`Sink::made_member`] instead, and the field is written all the same.
     fn key(&mut self, name: &[u8]) -> Option<KeyId>;
+
+    /// What the sink remembers of earlier lines' members for the grammar, if it does.
+    #[inline]
+    fn shape(&mut self) -> Option<&mut Shape> {
+        None
+    }
 
     /// A text exactly as it stands in the line.
     fn text_span(&mut self, key: KeyId, text: &[u8]);
@@ -35,9 +41,9 @@ pub trait Sink {
     /// A text that the grammar had to make (unescaped, joined): the pieces, in order.
     fn made_text<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>);
 
-    /// A JSON value that the grammar had to make: the pieces of its valid JSON text, in order. Bytes that are no UTF-8
-    /// stand in it only where they stand in the line.
-    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>);
+    /// A JSON value that the grammar had to make: `write` gives the pieces of its valid JSON text, in order, to its
+    /// argument. Bytes that are no UTF-8 stand in it only where they stand in the line.
+    fn made_json(&mut self, key: KeyId, write: impl FnOnce(&mut dyn FnMut(&[u8])));
 
     /// A whole number.
     fn integer(&mut self, key: KeyId, value: i64);

@@ -130,7 +130,7 @@ fn add_flags(flags: EventFlags, sink: &mut EventSink<'_>) {
         (false, true) => b"[\"multiline\"]",
         (true, true) => b"[\"multiline\",\"truncated\"]",
     };
-    sink.made_json(key::LOG_FLAGS, std::iter::once(json));
+    sink.made_json(key::LOG_FLAGS, |push| push(json));
 }
 
 /// Flags the events with invalid UTF-8 and counts them. One pass over the chunk settles the usual case.

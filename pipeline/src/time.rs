@@ -48,18 +48,31 @@ impl TimeText {
         if second != self.second {
             self.render_second(second);
         }
-        let digits = match fraction {
-            f if f % 1_000_000 == 0 => 3,
-            f if f % 1_000 == 0 => 6,
-            _ => 9,
+        let (millis, below_millis) = (fraction / 1_000_000, fraction % 1_000_000);
+        self.put_fraction::<3>(0, millis);
+        let digits = match below_millis {
+            0 => 3,
+            rest if rest % 1_000 == 0 => {
+                self.put_fraction::<3>(3, rest / 1_000);
+                6
+            }
+            rest => {
+                self.put_fraction::<6>(3, rest);
+                9
+            }
         };
-        let mut rest = fraction;
-        for place in (0..9).rev() {
-            self.text[Self::SECOND_LEN + 1 + place] = digit(rest % 10);
-            rest /= 10;
-        }
         self.text[Self::SECOND_LEN + 1 + digits] = b'Z';
         &self.text[..Self::SECOND_LEN + digits + 2]
+    }
+
+    /// Writes so many digits of a second, from this one on.
+    #[inline]
+    fn put_fraction<const DIGITS: usize>(&mut self, from: usize, mut value: u64) {
+        let start = Self::SECOND_LEN + 1 + from;
+        for place in self.text[start..start + DIGITS].iter_mut().rev() {
+            *place = digit(value % 10);
+            value /= 10;
+        }
     }
 
     #[cold]

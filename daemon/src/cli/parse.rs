@@ -223,8 +223,10 @@ impl Sink for Fields {
         self.add(key, text(&joined(pieces)));
     }
 
-    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
-        self.add(key, parsed(&joined(pieces)));
+    fn made_json(&mut self, key: KeyId, write: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+        let mut json = Vec::new();
+        write(&mut |piece| json.extend_from_slice(piece));
+        self.add(key, parsed(&json));
     }
 
     fn integer(&mut self, key: KeyId, value: i64) {

@@ -18,7 +18,7 @@
 //! one line are both kept, while of two `message` the sink keeps the last, as JSON readers do.
 //! Never: changes a value.
 
-use super::name::Name;
+use super::{name::Name, shape::Known};
 use crate::{
     Context, KeyId, Sink,
     key::{self, KeySet},
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What a name at the top of an event means.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Role {
     /// Nothing but itself.
     Own,
@@ -204,20 +204,26 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether this is an object or an array.
+    #[inline]
+    fn is_nested(self) -> bool {
+        matches!(self.kind, Kind::Object | Kind::Array)
+    }
+
     /// Whether this is an array whose first item is an object: where ECS has an object, a list of them will do.
     fn is_list_of_objects(self) -> bool {
         let inside = self.bytes.get(1..).unwrap_or_default();
         self.kind == Kind::Array && inside.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
     }
 
-    #[inline]
+    #[inline(always)] // nearly every value comes here
     fn put<S: Sink>(self, key: KeyId, sink: &mut S) {
         match self.kind {
             Kind::Text => sink.text_span(key, self.bytes),
             Kind::JsonText => sink.json_text_span(key, self.bytes),
             Kind::Json | Kind::Null | Kind::Object | Kind::Array => sink.json_span(key, self.bytes),
             Kind::Escaped => sink.made_text(key, Unescape::new(self.bytes)),
-            Kind::Present => sink.made_json(key, [TRUE].into_iter()),
+            Kind::Present => sink.made_json(key, |push| push(TRUE)),
         }
     }
 
@@ -244,13 +250,55 @@ impl<'s, S: Sink> Fields<'s, S> {
         Self { sink, context, taken: KeySet::default(), aliased: KeySet::default() }
     }
 
+    /// A line begins: the members are due from the first.
+    #[inline]
+    pub(super) fn begin_line(&mut self) {
+        if let Some(shape) = self.sink.shape() {
+            shape.begin_line();
+        }
+    }
+
+    /// The member that the line begins with, if lines before had it here, and where its value begins.
+    #[inline]
+    pub(super) fn guess(&mut self, line: &[u8]) -> Option<(usize, Known)> {
+        self.sink.shape()?.guess(line)
+    }
+
+    /// Remembers a member for the next line. `text` is the line from its name's quote to its value.
+    #[inline]
+    pub(super) fn remember(&mut self, text: &[u8], known: Known) {
+        if let Some(shape) = self.sink.shape() {
+            shape.remember(text, known);
+        }
+    }
+
+    /// The key of a name.
+    #[inline]
+    pub(super) fn key(&mut self, name: &[u8]) -> Option<KeyId> {
+        self.sink.key(name)
+    }
+
+    /// Puts a field whose name is known. `member` is its whole text, if that is JSON.
+    #[inline(always)] // nearly all members of nearly all lines come here
+    pub(super) fn put_known(&mut self, name: &[u8], known: Known, value: Value<'_>, member: Option<&[u8]>) {
+        let key = match (known.role, known.key) {
+            (Role::Own, Some(key)) if !self.aliased.may_contain(key) => {
+                self.taken.insert(key);
+                key
+            }
+            (Role::Alias(key), _) if !value.is_nested() && self.claim(key) => key,
+            _ => return self.put(name, known.role, value, member),
+        };
+        value.put(key, self.sink);
+    }
+
     /// Puts a field. `member` is its whole text, if that is JSON.
     #[inline]
     pub(super) fn put(&mut self, name: &[u8], role: Role, value: Value<'_>, member: Option<&[u8]>) {
         match (role, value.kind) {
-            (Role::Own, _) | (Role::Alias(_), Kind::Object | Kind::Array) => self.own(name, value, member),
+            (Role::Own, _) => self.own(name, value, member),
             (Role::Time, _) => self.time(name, value, member),
-            (Role::Alias(key), _) if self.claim(key) => value.put(key, self.sink),
+            (Role::Alias(key), _) if !value.is_nested() && self.claim(key) => value.put(key, self.sink),
             (Role::Alias(_), _) => self.own(name, value, member),
             (Role::Text, Kind::Object) => self.own(name, Value::new(Kind::Text, value.bytes), None),
             (Role::Text, _) => self.own(name, value, member),
@@ -280,7 +328,7 @@ impl<'s, S: Sink> Fields<'s, S> {
 
     /// Puts a field under its own name.
     #[inline]
-    fn own(&mut self, name: &[u8], value: Value<'_>, member: Option<&[u8]>) {
+    pub(super) fn own(&mut self, name: &[u8], value: Value<'_>, member: Option<&[u8]>) {
         match (self.sink.key(name), member) {
             (Some(key), _) if self.aliased.may_contain(key) => self.label(name, value),
             (Some(key), _) => {

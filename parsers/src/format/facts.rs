@@ -108,36 +108,20 @@ impl<'s, 'a, S: Sink> Facts<'s, 'a, S> {
         match texts {
             [] => {}
             [text] => self.sink.text_span(key, text),
-            _ => self.sink.made_json(key, &mut List { texts, next: None, opening: b"[\"" }),
+            _ => self.sink.made_json(key, |push| write_list(texts, push)),
         }
     }
 }
 
-/// The pieces of a JSON list of texts.
-struct List<'l, 'a> {
-    /// The texts that are not yet begun.
-    texts: &'l [&'a [u8]],
-    /// The text that is being written.
-    next: Option<Escape<'a>>,
-    /// What stands before the next text.
-    opening: &'static [u8],
-}
-
-impl<'a> Iterator for List<'_, 'a> {
-    type Item = &'a [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if let Some(piece) = self.next.as_mut().and_then(Iterator::next) {
-            return Some(piece);
-        }
-        if let Some((text, rest)) = self.texts.split_first() {
-            self.texts = rest;
-            self.next = Some(Escape::new(text));
-            return Some(core::mem::replace(&mut self.opening, b"\",\""));
-        }
-        self.next.take().map(|_| &b"\"]"[..])
+/// Writes a JSON list of texts.
+fn write_list(texts: &[&[u8]], push: &mut dyn FnMut(&[u8])) {
+    let mut opening: &[u8] = b"[\"";
+    for text in texts {
+        push(opening);
+        Escape::new(text).for_each(&mut *push);
+        opening = b"\",\"";
     }
+    push(b"\"]");
 }
 
 /// Declares `parse` of a grammar's file: the whole line by its `message`, which gives the facts and returns the preset.

@@ -19,6 +19,7 @@ use self::scan::{blank, value};
 use super::{
     application::{Fields, Kind, Role, Value, role},
     name::Name,
+    shape::Known,
 };
 use crate::{
     Context, Reject, Sink,
@@ -41,7 +42,8 @@ pub(super) fn parse<S: Sink>(line: &[u8], context: &Context, sink: &mut S) -> Re
 
 #[inline]
 fn document<'a, E: Explain<'a>, S: Sink>(line: &'a [u8], fields: &mut Fields<'_, S>) -> Parsed<'a, (), E> {
-    let (rest, ()) = members(blank(line), |member| top_level(member, fields))?;
+    fields.begin_line();
+    let (rest, ()) = members(blank(line), |line| top_level(line, fields))?;
     let (rest, _) = context("the end of the line", eof).parse(blank(rest))?;
     Ok((rest, ()))
 }
@@ -57,10 +59,17 @@ struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
+    /// Reads the name of the member that the line begins with.
+    #[inline(always)] // as `top_level`
+    fn read<E: Explain<'a>>(line: &'a [u8]) -> Result<Self, nom::Err<E>> {
+        let (value, name) = scan::name(line)?;
+        Ok(Self { name, line, value })
+    }
+
     /// The whole text of the member, which ends before `rest`.
     #[inline]
     fn text(&self, rest: &[u8]) -> &'a [u8] {
-        &self.line[..self.line.len() - rest.len()]
+        up_to(self.line, rest)
     }
 
     #[inline]
@@ -69,11 +78,17 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Walks over an object; `take` reads the value of each member.
+/// What comes before `rest`, with which the line ends.
+#[inline]
+fn up_to<'a>(line: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    &line[..line.len() - rest.len()]
+}
+
+/// Walks over an object; `take` reads the member that its argument begins with.
 #[inline]
 fn members<'a, E: Explain<'a>>(
     input: &'a [u8],
-    mut take: impl FnMut(Member<'a>) -> Parsed<'a, (), E>,
+    mut take: impl FnMut(&'a [u8]) -> Parsed<'a, (), E>,
 ) -> Parsed<'a, (), E> {
     let (rest, ()) = context("a JSON object", byte(b'{')).parse(input)?;
     let mut line = blank(rest);
@@ -81,8 +96,7 @@ fn members<'a, E: Explain<'a>>(
         return Ok((rest, ()));
     }
     loop {
-        let (value, name) = scan::name(line)?;
-        let (rest, ()) = take(Member { name, line, value })?;
+        let (rest, ()) = take(line)?;
         match blank(rest) {
             [b',', rest @ ..] => line = blank(rest),
             [b'}', rest @ ..] => return Ok((rest, ())),
@@ -91,29 +105,70 @@ fn members<'a, E: Explain<'a>>(
     }
 }
 
-#[inline]
-fn top_level<'a, E: Explain<'a>, S: Sink>(
+/// A member of the line's own object.
+#[inline(always)] // a member is eight words, which a call would pass through memory
+fn top_level<'a, E: Explain<'a>, S: Sink>(line: &'a [u8], fields: &mut Fields<'_, S>) -> Parsed<'a, (), E> {
+    match fields.guess(line) {
+        Some((value_at, known)) => top_level_known(line, value_at, known, fields),
+        None => top_level_new(line, fields),
+    }
+}
+
+/// A member that was guessed: its name is not read.
+#[inline(always)] // as `top_level`
+fn top_level_known<'a, E: Explain<'a>, S: Sink>(
+    line: &'a [u8],
+    value_at: usize,
+    known: Known,
+    fields: &mut Fields<'_, S>,
+) -> Parsed<'a, (), E> {
+    let (name, value_line) = (&line[1..=known.name_len], blank(&line[value_at..]));
+    if matches!(known.role, Role::Object(_)) {
+        let member = Member { name: Value::new(Kind::Text, name), line, value: value_line };
+        return meaningful(name, known.role, member, fields);
+    }
+    let (rest, value) = value(value_line)?;
+    fields.put_known(name, known, value, Some(up_to(line, rest)));
+    Ok((rest, ()))
+}
+
+/// A member that has to be read.
+fn top_level_new<'a, E: Explain<'a>, S: Sink>(
+    line: &'a [u8],
+    fields: &mut Fields<'_, S>,
+) -> Parsed<'a, (), E> {
+    let member = Member::read(line)?;
+    if member.name.kind != Kind::Text {
+        return top_level_unescaped(member, fields);
+    }
+    let name = member.name.bytes;
+    let role = role(name);
+    let key = if matches!(role, Role::Own) { fields.key(name) } else { None };
+    fields.remember(up_to(line, member.value), Known { name_len: name.len(), role, key });
+    meaningful(name, role, member, fields)
+}
+
+/// A member whose name has escapes.
+#[cold]
+fn top_level_unescaped<'a, E: Explain<'a>, S: Sink>(
     member: Member<'a>,
     fields: &mut Fields<'_, S>,
 ) -> Parsed<'a, (), E> {
-    if member.name.kind == Kind::Text {
-        return named(member.name.bytes, member, fields);
-    }
-    let mut unescaped = Name::EMPTY;
-    match join(&mut unescaped, member.name) {
-        Some(()) => named(unescaped.as_bytes(), member, fields),
+    let mut name = Name::EMPTY;
+    match join(&mut name, member.name) {
+        Some(()) => meaningful(name.as_bytes(), role(name.as_bytes()), member, fields),
         // Longer than any name that means something.
         None => whole(member, fields),
     }
 }
 
-#[inline]
-fn named<'a, E: Explain<'a>, S: Sink>(
+/// A member by its role.
+fn meaningful<'a, E: Explain<'a>, S: Sink>(
     name: &[u8],
+    role: Role,
     member: Member<'a>,
     fields: &mut Fields<'_, S>,
 ) -> Parsed<'a, (), E> {
-    let role = role(name);
     if matches!(role, Role::Object(_)) && member.is_object() {
         let mut path = Name::EMPTY;
         return match path.join(name) {
@@ -141,7 +196,8 @@ fn flatten<'a, E: Explain<'a>, S: Sink>(
     fields: &mut Fields<'_, S>,
 ) -> Parsed<'a, (), E> {
     let prefix = path.len();
-    members(object, |member| {
+    members(object, |line| {
+        let member = Member::read(line)?;
         // A name too long for any mapping loses its prefix, not its value.
         let taken = if join(path, member.name).is_none() {
             whole(member, fields)
@@ -163,7 +219,7 @@ fn dotted<'a, E: Explain<'a>, S: Sink>(
 ) -> Parsed<'a, (), E> {
     let (rest, value) = value(member.value)?;
     if value.kind != Kind::Null {
-        fields.put(path.as_bytes(), Role::Own, value, None);
+        fields.own(path.as_bytes(), value, None);
     }
     Ok((rest, ()))
 }

@@ -96,7 +96,7 @@ impl Message<'_> {
             sink.text_span(key::LOG_SYSLOG_MSGID, self.message_id);
         }
         if let Some(data) = self.data {
-            sink.made_json(key::LOG_SYSLOG_STRUCTURED_DATA, data.to_json());
+            sink.made_json(key::LOG_SYSLOG_STRUCTURED_DATA, |push| data.write_json(push));
         }
         if !self.text.is_empty() {
             sink.text_span(key::MESSAGE, self.text);

@@ -41,8 +41,8 @@ impl Sink for Counter {
         self.bytes += pieces.map(<[u8]>::len).sum::<usize>();
     }
 
-    fn made_json<'p>(&mut self, _: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
-        self.bytes += pieces.map(<[u8]>::len).sum::<usize>();
+    fn made_json(&mut self, _: KeyId, write: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+        write(&mut |piece| self.bytes += piece.len());
     }
 
     fn integer(&mut self, _: KeyId, _: i64) {}

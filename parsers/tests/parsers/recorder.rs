@@ -105,8 +105,9 @@ impl Sink for Recorder<'_> {
         self.put(key, Recorded::Text(String::from_utf8_lossy(&text).into_owned()));
     }
 
-    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
-        let json: Vec<u8> = pieces.flatten().copied().collect();
+    fn made_json(&mut self, key: KeyId, write: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+        let mut json = Vec::new();
+        write(&mut |piece| json.extend_from_slice(piece));
         let json = String::from_utf8_lossy(&json).into_owned();
         assert_json(&json);
         self.put(key, Recorded::Json(json));

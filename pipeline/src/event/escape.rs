@@ -6,7 +6,7 @@
 
 use wide::u8x16;
 
-use super::writer::{BLOCK, Writer};
+use super::writer::{BLOCK, Writer, block_at};
 
 /// Escapes are reserved for in pieces, so that a long text does not reserve six times its length.
 const PIECE: usize = 4096;
@@ -14,35 +14,74 @@ const PIECE: usize = 4096;
 const ESCAPE_BYTES_MAX: usize = 6;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Writes `text[start..start + len]`, which is valid UTF-8, escaped.
+/// Writes `text[start..start + len]`, which is valid UTF-8, escaped. Most text needs no escape and is only copied.
 #[inline]
 pub(super) fn write_escaped(text: &[u8], start: usize, len: usize, out: &mut Writer) {
+    let clean = copy_clean(text, start, len, out.room(len));
+    out.advance(clean);
+    if clean < len {
+        write_with_escapes(text, start + clean, len - clean, out);
+    }
+}
+
+/// Copies whole blocks until one holds a byte that must be escaped. Returns the bytes copied: `len` if there is none.
+#[inline]
+fn copy_clean(text: &[u8], start: usize, len: usize, room: &mut [u8]) -> usize {
+    let (blocks, rest) = text[start..start + len].as_chunks::<BLOCK>();
+    let mut done = 0;
+    for (block, place) in blocks.iter().zip(room.as_chunks_mut::<BLOCK>().0) {
+        if must_escape(*block) != 0 {
+            return done;
+        }
+        *place = *block;
+        done += BLOCK;
+    }
+    if rest.is_empty() {
+        return done;
+    }
+    let block = block_at(text, start + done).copied().unwrap_or_else(|| last_block(rest));
+    match (
+        room.get_mut(done..).and_then(<[u8]>::first_chunk_mut),
+        must_escape(block) & ((1 << rest.len()) - 1),
+    ) {
+        (Some(place), 0) => {
+            *place = block;
+            len
+        }
+        _ => done,
+    }
+}
+
+/// The same for text that holds escapes.
+#[inline(never)]
+fn write_with_escapes(text: &[u8], start: usize, len: usize, out: &mut Writer) {
     let mut from = start;
     let end = start + len;
     while from < end {
         let piece_end = end.min(from + PIECE);
-        out.reserve((piece_end - from) * ESCAPE_BYTES_MAX);
+        let room = out.room((piece_end - from) * ESCAPE_BYTES_MAX);
+        let mut written = 0;
         while from < piece_end {
-            from += write_run(text, from, piece_end, out);
+            from += write_run(text, from, piece_end, room, &mut written);
         }
+        out.advance(written);
     }
 }
 
 /// Writes the bytes up to the next escape, at most a block of them, and that escape. Returns the bytes it took.
 #[inline]
-fn write_run(text: &[u8], from: usize, end: usize, out: &mut Writer) -> usize {
+fn write_run(text: &[u8], from: usize, end: usize, room: &mut [u8], written: &mut usize) -> usize {
     let available = BLOCK.min(end - from);
-    let block = match text.get(from..from + BLOCK).and_then(|bytes| <[u8; BLOCK]>::try_from(bytes).ok()) {
-        Some(block) => block,
-        None => last_block(&text[from..end]),
-    };
+    let block = block_at(text, from).copied().unwrap_or_else(|| last_block(&text[from..end]));
     let clean = (must_escape(block).trailing_zeros() as usize).min(available);
-    out.push_block(block, clean);
+    room[*written..*written + BLOCK].copy_from_slice(&block);
+    *written += clean;
     if clean == available {
         return clean;
     }
     let escape = &ESCAPES[usize::from(text[from + clean])];
-    out.push_block(escape.text, escape.len);
+    room[*written..*written + BLOCK].copy_from_slice(&escape.text);
+    *written += escape.len;
     clean + 1
 }
 

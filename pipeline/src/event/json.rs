@@ -13,6 +13,9 @@ use super::escape::{write_escaped, write_lossy};
 use super::{Batch, Event, EventFlags, Field, KeyTable, Keys, Span, Value, Writer};
 use crate::time::TimeText;
 
+/// In place of the name of a key that has none, which is a bug: the document stays valid JSON.
+const UNNAMED: &[u8] = b",\"?\":\"";
+
 /// Writes events as JSON objects.
 #[derive(Debug)]
 pub struct JsonEncoder {
@@ -108,23 +111,32 @@ impl JsonEncoder {
     /// Writes `,"name":`.
     #[inline]
     fn write_key(&mut self, key: KeyId, out: &mut Writer) {
-        let json = self.key_json(key);
-        out.push_part(json, 0, json.len() - 1);
+        self.write_label(key, 1, out);
     }
 
     /// Writes `,"name":"`.
     #[inline]
     fn write_text_key(&mut self, key: KeyId, out: &mut Writer) {
-        let json = self.key_json(key);
-        out.push_part(json, 0, json.len());
+        self.write_label(key, 0, out);
     }
 
     #[inline]
-    fn key_json(&mut self, key: KeyId) -> &[u8] {
-        if !self.keys.has(key) {
-            self.keys.refresh();
+    fn write_label(&mut self, key: KeyId, less: usize, out: &mut Writer) {
+        match self.keys.label(key) {
+            Some(label) => out.push_label(label, less),
+            None => self.write_new_label(key, less, out),
         }
-        self.keys.json(key)
+    }
+
+    #[cold]
+    fn write_new_label(&mut self, key: KeyId, less: usize, out: &mut Writer) {
+        self.keys.refresh();
+        let name = self.keys.label(key);
+        debug_assert!(name.is_some(), "key {key:?} has no name");
+        match name {
+            Some(label) => out.push_label(label, less),
+            None => out.push(&UNNAMED[..UNNAMED.len() - less]),
+        }
     }
 
     /// The name of a key.

@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
-use logweir_parsers::{KeyId, key::KNOWN};
+use logweir_parsers::{KeyId, format::Shape, key::KNOWN};
+
+use super::writer::Label;
 
 /// Longest key that gets a number, in bytes. A longer one is written as it is but cannot be addressed.
 const KEY_BYTES_MAX: usize = 256;
@@ -25,7 +27,7 @@ pub struct Keys {
 struct Entry {
     name: Box<[u8]>,
     /// `,"name":"` with the name escaped: as it stands before a text; without its last byte, before any other value.
-    json: Box<[u8]>,
+    label: Label,
 }
 
 impl Keys {
@@ -66,7 +68,7 @@ impl Entry {
         let mut json = b",\"".to_vec();
         super::escape::append_escaped(name, &mut json);
         json.extend_from_slice(b"\":\"");
-        Self { name: name.into(), json: json.into() }
+        Self { name: name.into(), label: Label::new(&json) }
     }
 }
 
@@ -80,6 +82,8 @@ pub struct KeyTable {
     followers: Vec<KeyId>,
     last: KeyId,
     full: bool,
+    /// What grammars remember of the lines that this worker parsed, and of the fields that it parsed again.
+    shapes: [Shape; 2],
 }
 
 impl KeyTable {
@@ -88,7 +92,8 @@ impl KeyTable {
     pub fn new(keys: Arc<Keys>) -> Self {
         let first = KeyId(0);
         let (entries, numbers, followers) = (Vec::new(), HashMap::default(), Vec::new());
-        let mut table = Self { keys, entries, numbers, followers, last: first, full: false };
+        let mut table =
+            Self { keys, entries, numbers, followers, last: first, full: false, shapes: Default::default() };
         table.entries = table.keys.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
         table.index_from(0);
         table
@@ -111,6 +116,12 @@ impl KeyTable {
         Some(id)
     }
 
+    /// What grammars remember of the lines so far, or of the fields that are parsed again.
+    #[inline]
+    pub(super) fn shape(&mut self, is_field: bool) -> &mut Shape {
+        &mut self.shapes[usize::from(is_field)]
+    }
+
     /// Whether the copy has this key; a key that it lacks came from another worker.
     #[inline]
     #[must_use]
@@ -118,11 +129,12 @@ impl KeyTable {
         usize::from(key.0) < self.entries.len()
     }
 
-    /// `,"name":"`, as an output writes it before a text; without its last byte, before any other value.
+    /// `,"name":"`, as an output writes it before a text; without its last byte, before any other value. A key that
+    /// the copy lacks came from another worker.
     #[inline]
     #[must_use]
-    pub fn json(&self, key: KeyId) -> &[u8] {
-        self.entries.get(usize::from(key.0)).map_or(b",\"?\":\"", |entry| &entry.json)
+    pub(super) fn label(&self, key: KeyId) -> Option<&Label> {
+        self.entries.get(usize::from(key.0)).map(|entry| &entry.label)
     }
 
     /// The key's name.
@@ -165,6 +177,7 @@ impl KeyTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Writer;
 
     #[test]
     fn two_workers_agree_on_numbers() {
@@ -175,7 +188,9 @@ mod tests {
         assert_eq!(two.intern(b"a"), a);
         one.refresh();
         assert_eq!(one.intern(b"b"), two.intern(b"b"));
-        assert_eq!(one.json(a.unwrap()), b",\"a\":\"");
+        let mut out = Writer::default();
+        out.push_label(one.label(a.unwrap()).unwrap(), 0);
+        assert_eq!(out.as_slice(), b",\"a\":\"");
     }
 
     #[test]

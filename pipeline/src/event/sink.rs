@@ -6,7 +6,7 @@
 //! reads a text from there; a grammar that fails leaves no trace after [`EventSink::roll_back`].
 //! Never: copies text that already stands in the chunk.
 
-use logweir_parsers::{KeyId, PresetId, Sink, key, key::KeySet, preset};
+use logweir_parsers::{KeyId, PresetId, Sink, format::Shape, key, key::KeySet, preset};
 
 use super::batch::{Batch, close};
 use super::escape::append_escaped;
@@ -161,26 +161,13 @@ impl<'a> EventSink<'a> {
         }
     }
 
-    /// Joins the pieces at the end of the side buffer.
-    #[inline]
-    fn make<'p>(&mut self, pieces: impl Iterator<Item = &'p [u8]>) -> Span {
-        let start = self.side.len();
-        for piece in pieces {
-            self.side.extend_from_slice(piece);
+    /// What was written at the end of the side buffer since `start`, made valid UTF-8.
+    fn close_valid(&mut self, start: usize) -> Span {
+        if simdutf8::basic::from_utf8(&self.side[start..]).is_err() {
+            let valid = String::from_utf8_lossy(&self.side[start..]).into_owned();
+            self.side.truncate(start);
+            self.side.extend_from_slice(valid.as_bytes());
         }
-        close(self.side, start)
-    }
-
-    /// The same, made valid UTF-8.
-    fn make_valid<'p>(&mut self, pieces: impl Iterator<Item = &'p [u8]>) -> Span {
-        let span = self.make(pieces);
-        let start = self.side.len() - span.len as usize;
-        if simdutf8::basic::from_utf8(&self.side[start..]).is_ok() {
-            return span;
-        }
-        let valid = String::from_utf8_lossy(&self.side[start..]).into_owned();
-        self.side.truncate(start);
-        self.side.extend_from_slice(valid.as_bytes());
         close(self.side, start)
     }
 }
@@ -195,6 +182,11 @@ impl Sink for EventSink<'_> {
     }
 
     #[inline]
+    fn shape(&mut self) -> Option<&mut Shape> {
+        Some(self.keys.shape(self.kept > self.first))
+    }
+
+    #[inline]
     fn text_span(&mut self, key: KeyId, text: &[u8]) {
         let span = self.span(text);
         self.add(key, if self.base_in_side.is_some() { Value::MadeText(span) } else { Value::Text(span) });
@@ -204,7 +196,7 @@ impl Sink for EventSink<'_> {
     fn json_text_span(&mut self, key: KeyId, text: &[u8]) {
         if self.base_in_side.is_some() {
             // No value means an escaped text in the side buffer; with its quotes it is JSON.
-            return self.made_json(key, &mut [b"\"", text, b"\""].into_iter());
+            return self.made_json(key, |push| [b"\"", text, b"\""].into_iter().for_each(push));
         }
         self.add(key, Value::JsonText(self.span(text)));
     }
@@ -234,12 +226,16 @@ impl Sink for EventSink<'_> {
     }
 
     fn made_text<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
-        let span = self.make_valid(pieces);
+        let start = self.side.len();
+        pieces.for_each(|piece| self.side.extend_from_slice(piece));
+        let span = self.close_valid(start);
         self.add(key, Value::MadeText(span));
     }
 
-    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
-        let span = if self.is_valid { self.make(pieces) } else { self.make_valid(pieces) };
+    fn made_json(&mut self, key: KeyId, write: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+        let start = self.side.len();
+        write(&mut |piece| self.side.extend_from_slice(piece));
+        let span = if self.is_valid { close(self.side, start) } else { self.close_valid(start) };
         self.add(key, Value::MadeJson(span));
     }
 

@@ -1,17 +1,43 @@
 //! An output's buffer, made for many short writes.
 //!
-//! Owns: [`Writer`]: bytes that are initialised once and then overwritten.
-//! Promises: a write of up to sixteen bytes is one block move, not a call; growth doubles.
+//! Owns: [`Writer`]: bytes that are initialised once and then overwritten; [`Label`], a short text made ready for it.
+//! Promises: short writes are block moves, not calls; growth doubles.
 //! Never: interprets what is written.
 
 /// Bytes of one block move.
 pub(super) const BLOCK: usize = 16;
+/// Bytes of a label's block.
+const LABEL: usize = 32;
+/// The least room that is made at once.
+const ROOM_MIN: usize = 64;
 
 /// A growing buffer whose spare room is already initialised, so that block moves may run past the end of a write.
 #[derive(Debug, Default)]
 pub struct Writer {
     buffer: Vec<u8>,
     len: usize,
+}
+
+/// A text that is written often, kept so that a short one is written by a move of fixed size.
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    /// The text if it fits, filled up with zeros.
+    block: [u8; LABEL],
+    len: usize,
+    /// The text if it does not fit.
+    long: Box<[u8]>,
+}
+
+impl Label {
+    /// A label with this text.
+    pub(super) fn new(text: &[u8]) -> Self {
+        let mut block = [0; LABEL];
+        match block.get_mut(..text.len()) {
+            Some(room) => room.copy_from_slice(text),
+            None => return Self { block, len: text.len(), long: text.into() },
+        }
+        Self { block, len: text.len(), long: Box::default() }
+    }
 }
 
 impl Writer {
@@ -52,59 +78,59 @@ impl Writer {
         (self.buffer, self.len)
     }
 
-    /// Makes room for `more` bytes and a block behind them.
+    /// Room for `bytes` more bytes and a block behind them. [`Writer::advance`] says how many were used.
     #[inline]
-    pub(super) fn reserve(&mut self, more: usize) {
-        if self.buffer.len() - self.len < more + BLOCK {
-            self.grow(more + BLOCK);
+    pub(super) fn room(&mut self, bytes: usize) -> &mut [u8] {
+        if self.buffer.len() - self.len < bytes + BLOCK {
+            self.grow(bytes + BLOCK);
         }
+        &mut self.buffer[self.len..]
+    }
+
+    /// The next `bytes` bytes of the room are written. The caller has made the room.
+    #[inline]
+    pub(super) fn advance(&mut self, bytes: usize) {
+        self.len += bytes;
     }
 
     #[cold]
     fn grow(&mut self, more: usize) {
         let needed = self.len + more;
-        self.buffer.resize(needed.max(self.buffer.len() * 2).max(4096), 0);
+        self.buffer.resize(needed.max(self.buffer.len() * 2).max(ROOM_MIN), 0);
     }
 
     /// Writes `bytes`.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        self.buffer[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
         self.len += bytes.len();
     }
 
     /// Writes one byte.
     #[inline]
     pub fn push_byte(&mut self, byte: u8) {
-        self.reserve(1);
-        self.buffer[self.len] = byte;
+        self.room(1)[0] = byte;
         self.len += 1;
     }
 
-    /// Writes the first `len` bytes of `block`. The caller has reserved them.
+    /// Writes a label but for its last `less` bytes.
     #[inline]
-    pub(super) fn push_block(&mut self, block: [u8; BLOCK], len: usize) {
-        self.buffer[self.len..self.len + BLOCK].copy_from_slice(&block);
-        self.len += len;
+    pub(super) fn push_label(&mut self, label: &Label, less: usize) {
+        if label.len > LABEL {
+            return self.push(&label.long[..label.len - less]);
+        }
+        self.room(LABEL)[..LABEL].copy_from_slice(&label.block);
+        self.len += label.len - less;
     }
 
     /// Writes `text[start..start + len]` in blocks, reading (never keeping) up to a block past it where `text` goes on.
     #[inline]
     pub(super) fn push_part(&mut self, text: &[u8], start: usize, len: usize) {
-        self.reserve(len);
-        let mut done = 0;
-        while done < len {
-            let from = start + done;
-            let Some(block) = text.get(from..from + BLOCK) else {
-                self.push(&text[from..start + len]);
-                return;
-            };
-            self.buffer[self.len..self.len + BLOCK].copy_from_slice(block);
-            let step = BLOCK.min(len - done);
-            self.len += step;
-            done += step;
-        }
+        let Some(block) = block_at(text, start).filter(|_| len <= BLOCK) else {
+            return self.push(&text[start..start + len]);
+        };
+        self.room(BLOCK)[..BLOCK].copy_from_slice(block);
+        self.len += len;
     }
 
     /// Writes a whole number.
@@ -112,4 +138,10 @@ impl Writer {
     pub fn push_integer(&mut self, value: i64) {
         self.push(itoa::Buffer::new().format(value).as_bytes());
     }
+}
+
+/// The block that begins at `start`, unless the text ends within it.
+#[inline]
+pub(super) fn block_at(text: &[u8], start: usize) -> Option<&[u8; BLOCK]> {
+    text.get(start..)?.first_chunk()
 }

@@ -1,6 +1,7 @@
 //! Lines through both parses, as documents.
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
@@ -164,4 +165,42 @@ fn every_line_of_a_real_host_is_understood() {
     let failures =
         parsed.documents.iter().filter(|document| document.get("event.outcome") == Some(&json!("failure")));
     assert!(failures.count() > 10);
+}
+
+/// Members that are remembered from line to line, and some that look like others.
+const MEMBERS: &[&str] = &[
+    r#""time":"2023-11-14T22:13:20Z""#,
+    r#""level":"info""#,
+    r#""level": "warn""#,
+    r#""severity":"high""#,
+    r#""log.level":"own""#,
+    r#""msg":"a \"b\"""#,
+    r#""msg":{"a":1}"#,
+    r#""message":null"#,
+    r#""user":"alice""#,
+    r#""user":{"id":7,"na\u006de":"bob"}"#,
+    r#""status":200"#,
+    r#""status" :  [1, 2]"#,
+    r#""stat":true"#,
+    r#""st\u0061t":false"#,
+    r#""a_name_that_is_longer_than_what_is_remembered":1"#,
+    r#""\u00fc":"\u00fc""#,
+];
+
+proptest! {
+    #[test]
+    fn lines_before_change_nothing(
+        lines in prop::collection::vec(prop::collection::vec(prop::sample::select(MEMBERS), 0..12), 1..12),
+        cut in 0..100_usize,
+    ) {
+        let mut lines = lines.iter().map(|members| format!("{{{}}}", members.join(","))).collect::<Vec<_>>();
+        if let Some(line) = lines.last_mut() {
+            line.truncate(line.len().saturating_sub(cut / 10));
+        }
+        let lines = lines.iter().map(String::as_str).collect::<Vec<_>>();
+        let together = parse(Format::Json, None, ConstantSet::default(), &lines);
+        for (line, document) in lines.iter().zip(together.documents) {
+            prop_assert_eq!(&parse(Format::Json, None, ConstantSet::default(), &[line]).documents[0], &document);
+        }
+    }
 }

@@ -113,6 +113,11 @@ impl FieldSink<'_> {
     fn make<'p>(&mut self, pieces: impl IntoIterator<Item = &'p [u8]>) -> Span {
         let start = self.side.len();
         pieces.into_iter().for_each(|piece| self.side.extend_from_slice(piece));
+        self.close(start)
+    }
+
+    /// What was written at the end of the side buffer since `start`, made valid UTF-8.
+    fn close(&mut self, start: usize) -> Span {
         if std::str::from_utf8(&self.side[start..]).is_err() {
             let valid = String::from_utf8_lossy(&self.side[start..]).into_owned();
             self.side.truncate(start);
@@ -176,8 +181,10 @@ impl Sink for FieldSink<'_> {
         self.add(key, Value::MadeText(span));
     }
 
-    fn made_json<'p>(&mut self, key: KeyId, pieces: impl Iterator<Item = &'p [u8]>) {
-        let span = self.make(pieces);
+    fn made_json(&mut self, key: KeyId, write: impl FnOnce(&mut dyn FnMut(&[u8]))) {
+        let start = self.side.len();
+        write(&mut |piece| self.side.extend_from_slice(piece));
+        let span = self.close(start);
         self.add(key, Value::MadeJson(span));
     }
 

@@ -28,12 +28,15 @@ const DEPTH_MAX: u32 = 128;
 #[inline]
 pub(in crate::format) fn blank(input: &[u8]) -> &[u8] {
     match input {
-        [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] => {
-            let length = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-            &rest[length.unwrap_or(rest.len())..]
-        }
+        [..=b' ', ..] => blanks(input),
         _ => input,
     }
+}
+
+/// The rest of [`blank`], when the first byte may be white space.
+fn blanks(input: &[u8]) -> &[u8] {
+    let length = input.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    &input[length.unwrap_or(input.len())..]
 }
 
 /// Any value.
@@ -101,40 +104,47 @@ pub(in crate::format) fn text<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a,
     let [b'"', inside @ ..] = input else {
         return stop(input);
     };
-    let mut kind = Kind::Text;
-    let mut at = 0;
+    let plain = plain_bytes(inside);
+    match inside.get(plain) {
+        Some(b'"') => Ok((&inside[plain + 1..], Value::new(Kind::Text, &inside[..plain]))),
+        _ => text_with_escapes(input, plain),
+    }
+}
+
+/// The rest of [`text`], when so many bytes come before the first that is no plain one.
+fn text_with_escapes<'a, E: Explain<'a>>(input: &'a [u8], plain: usize) -> Parsed<'a, Value<'a>, E> {
+    let inside = &input[1..];
+    let mut at = plain;
     loop {
-        at += plain_bytes(&inside[at..]);
         match inside.get(at) {
-            Some(b'"') => {
-                return Ok((&inside[at + 1..], Value::new(kind, &inside[..at])));
-            }
+            Some(b'"') => return Ok((&inside[at + 1..], Value::new(Kind::JsonText, &inside[..at]))),
             Some(b'\\') => {
                 let (rest, ()) = escape(&inside[at..])?;
                 at = inside.len() - rest.len();
-                kind = Kind::JsonText;
             }
             Some(_) => return expected(&inside[at..], "no control character within a string"),
             None => return expected(input, "a string that ends"),
         }
+        at += plain_bytes(&inside[at..]);
     }
 }
 
 /// How many bytes come before the next quote, backslash or control character, or the end. Sixteen at a time.
 #[inline]
 pub(in crate::format) fn plain_bytes(input: &[u8]) -> usize {
-    let (blocks, rest) = input.as_chunks::<16>();
-    for (index, block) in blocks.iter().enumerate() {
+    let mut rest = input;
+    while let Some((block, after)) = rest.split_first_chunk::<16>() {
         let block = u8x16::new(*block);
         let is_control = block.min(u8x16::splat(b' ' - 1)).simd_eq(block);
         let is_special = is_control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'));
         let special = is_special.to_bitmask();
         if special != 0 {
-            return index * 16 + special.trailing_zeros() as usize;
+            return input.len() - rest.len() + special.trailing_zeros() as usize;
         }
+        rest = after;
     }
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ');
-    blocks.len() * 16 + rest.iter().position(is_special).unwrap_or(rest.len())
+    input.len() - rest.len() + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// One escape, or two that make a surrogate pair (RFC 8259 section 7).

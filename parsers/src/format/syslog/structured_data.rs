@@ -4,7 +4,7 @@
 //! [id name="value" name="value"][id]   becomes   {"id":{"name":"value",…},"id":{}}
 //! ```
 //!
-//! Owns: its grammar, and its form as JSON, made piece by piece.
+//! Owns: its grammar, and its form as JSON, written piece by piece.
 //! Promises: a name that stands more than once in an element (section 7.2.1 does that with `ip`) becomes a list. The
 //! work is linear in the length, because the number of names that are compared with each other is bounded.
 //! Never: allocates.
@@ -102,11 +102,21 @@ fn parameter<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, (&'a [u8], Quote
     separated_pair(name, byte(b'='), quoted).parse(input)
 }
 
-/// Printable ASCII without the bytes that have a meaning here.
+/// The bytes of which a name is not made: all but printable ASCII, and those that have a meaning here.
+static ENDS_NAME: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < ends.len() {
+        ends[byte] = matches!(byte as u8, b'=' | b']' | b'"' | b'\\' | 0..=b' ' | 0x7f..);
+        byte += 1;
+    }
+    ends
+};
+
+/// Bytes, at least one, that do not end a name.
 #[inline]
 fn name<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, &'a [u8], E> {
-    let is_end = |byte: &u8| matches!(byte, b'=' | b']' | b'"' | b'\\' | 0..=b' ' | 0x7f..);
-    match input.iter().position(is_end).unwrap_or(input.len()) {
+    match input.iter().position(|byte| ENDS_NAME[usize::from(*byte)]).unwrap_or(input.len()) {
         0 => stop(input),
         length => Ok((&input[length..], &input[..length])),
     }
@@ -124,9 +134,74 @@ fn has_element(mut elements: &[u8], id: &[u8]) -> bool {
     false
 }
 
+impl StructuredData<'_> {
+    /// Writes the JSON object.
+    pub(super) fn write_json(self, push: &mut dyn FnMut(&[u8])) {
+        let mut rest = self.elements;
+        let mut opening: &[u8] = b"{\"";
+        while let [b'[', after @ ..] = rest {
+            let Ok((parameters, id)) = name::<()>(after) else { return };
+            push(opening);
+            push(id);
+            push(b"\":{");
+            rest = self.write_parameters(parameters, push);
+            push(b"}");
+            opening = b",\"";
+        }
+        push(b"}");
+    }
+
+    /// Writes the members of an element. Returns what follows its bracket.
+    #[inline]
+    fn write_parameters<'p>(self, parameters: &'p [u8], push: &mut dyn FnMut(&[u8])) -> &'p [u8] {
+        let mut rest = parameters;
+        let mut opening: &[u8] = b"\"";
+        while let [b' ', after @ ..] = rest {
+            let Ok((value, name)) = name::<()>(after) else { return b"" };
+            if self.repeated == 0 {
+                push(opening);
+                push(name);
+                push(b"\":\"");
+                rest = write_value(value.get(2..).unwrap_or_default(), push);
+                push(b"\"");
+            } else {
+                rest = write_repeated(parameters, after, opening, push);
+            }
+            opening = b",\"";
+        }
+        rest.get(1..).unwrap_or_default()
+    }
+}
+
+/// Writes the member that the line goes on with: a list if its name stands again, nothing if it stood before. Returns
+/// what follows the parameter.
+#[cold]
+fn write_repeated<'a>(
+    parameters: &'a [u8],
+    this: &'a [u8],
+    opening: &[u8],
+    push: &mut dyn FnMut(&[u8]),
+) -> &'a [u8] {
+    let Ok((next, (name, _))) = parameter::<()>(this) else { return b"" };
+    let Some(first) = value_of(parameters, name).filter(|first| first.len() < this.len()) else {
+        return next;
+    };
+    push(opening);
+    push(name);
+    let second = value_of(next, name);
+    push(if second.is_some() { b"\":[\"" } else { b"\":\"" });
+    let mut rest = write_value(first, push);
+    while let Some(value) = value_of(rest, name) {
+        push(b"\",\"");
+        rest = write_value(value, push);
+    }
+    push(if second.is_some() { b"\"]" } else { b"\"" });
+    next
+}
+
 /// What follows the opening quote of the next parameter with this name.
 #[cold]
-fn next_value<'a>(mut parameters: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
+fn value_of<'a>(mut parameters: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     while let [b' ', after @ ..] = parameters {
         let (rest, (name, _)) = parameter::<()>(after).ok()?;
         if name == wanted {
@@ -137,150 +212,32 @@ fn next_value<'a>(mut parameters: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     None
 }
 
-impl<'a> StructuredData<'a> {
-    /// The pieces of the JSON object.
-    pub(super) fn to_json(self) -> Pieces<'a> {
-        Pieces {
-            rest: self.elements,
-            may_repeat: self.repeated != 0,
-            next: Next::Element { opening: b"{\"" },
-            parameters: b"",
-            list: None,
-        }
-    }
-}
-
-/// What comes next in the JSON object.
-#[derive(Clone, Copy)]
-enum Next {
-    Element { opening: &'static [u8] },
-    Id,
-    Parameters,
-    Parameter,
-    Name,
-    Colon,
-    Value,
-    Nothing,
-}
-
-/// The pieces of the JSON object of some elements, which have been checked.
-pub(super) struct Pieces<'a> {
-    rest: &'a [u8],
-    may_repeat: bool,
-    next: Next,
-    /// The parameters of this element, all of them.
-    parameters: &'a [u8],
-    /// The name whose values are being listed, and what follows its first value.
-    list: Option<(&'a [u8], &'a [u8])>,
-}
-
-impl<'a> Pieces<'a> {
-    /// Goes on with `next` at `rest` after this piece.
-    fn piece(&mut self, piece: &'a [u8], next: Next, rest: &'a [u8]) -> Option<&'a [u8]> {
-        self.next = next;
-        self.rest = rest;
-        Some(piece)
-    }
-
-    /// Opens the next parameter whose name has not stood before, or closes the element.
-    fn parameter(&mut self) -> Option<&'a [u8]> {
-        while let [b' ', after @ ..] = self.rest {
-            match self.after_repetition(after) {
-                Some(rest) => self.rest = rest,
-                None => return self.piece(b",\"", Next::Name, after),
+/// Writes the inside of a value that begins here. A backslash that hides nothing stands for itself (RFC 5424 section
+/// 6.3.3). Returns what follows the closing quote.
+#[inline]
+fn write_value<'a>(mut rest: &'a [u8], push: &mut dyn FnMut(&[u8])) -> &'a [u8] {
+    loop {
+        let (plain, special) = rest.split_at(plain_bytes(rest));
+        push(plain);
+        rest = match special {
+            [] => return special,
+            [b'"', after @ ..] => return after,
+            [b'\\', b'"' | b'\\', after @ ..] => {
+                push(&special[..2]);
+                after
             }
-        }
-        self.piece(b"}", Next::Element { opening: b",\"" }, self.rest.get(1..)?)
-    }
-
-    /// What follows the parameter here, if its name stood in this element before.
-    #[cold]
-    fn after_repetition(&self, input: &'a [u8]) -> Option<&'a [u8]> {
-        let (rest, (name, _)) = parameter::<()>(input).ok()?;
-        let first_value = next_value(self.parameters, name)?;
-        (first_value.len() > input.len()).then_some(rest)
-    }
-
-    fn name(&mut self) -> Option<&'a [u8]> {
-        let (after_name, name) = name::<()>(self.rest).ok()?;
-        if self.may_repeat {
-            self.list = self.before_repetition();
-        }
-        self.piece(name, Next::Colon, after_name.get(2..)?)
-    }
-
-    /// The next piece of a value. A backslash that hides nothing stands for itself (RFC 5424 section 6.3.3).
-    fn value(&mut self) -> Option<&'a [u8]> {
-        match self.rest {
-            [b'"', rest @ ..] => self.after_value(rest),
-            [b'\\', b'"' | b'\\', rest @ ..] => self.piece(&self.rest[..2], Next::Value, rest),
-            [b'\\', b']', rest @ ..] => self.piece(b"]", Next::Value, rest),
-            [b'\\', rest @ ..] => self.piece(b"\\\\", Next::Value, rest),
-            [control @ 0..=0x1f, rest @ ..] => {
-                self.piece(CONTROLS.get(usize::from(*control))?, Next::Value, rest)
+            [b'\\', b']', after @ ..] => {
+                push(b"]");
+                after
             }
-            _ => {
-                let (plain, rest) = self.rest.split_at(plain_bytes(self.rest));
-                self.piece(plain, Next::Value, rest)
+            [b'\\', after @ ..] => {
+                push(b"\\\\");
+                after
             }
-        }
-    }
-
-    /// Closes a value, and with it what comes next, unless a name may stand twice.
-    fn after_value(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        match (rest, self.list) {
-            (_, Some((name, resume))) => self.after_listed_value(rest, name, resume),
-            ([b' ', rest @ ..], None) if !self.may_repeat => self.piece(b"\",\"", Next::Name, rest),
-            _ => self.piece(b"\"", Next::Parameter, rest),
-        }
-    }
-
-    /// Goes on to the next value of this name, or closes the list.
-    #[cold]
-    fn after_listed_value(&mut self, rest: &'a [u8], name: &[u8], resume: &'a [u8]) -> Option<&'a [u8]> {
-        match next_value(rest, name) {
-            Some(value) => self.piece(b"\",\"", Next::Value, value),
-            None => {
-                self.list = None;
-                self.piece(b"\"]", Next::Parameter, resume)
+            [control, after @ ..] => {
+                push(CONTROLS.get(usize::from(*control)).map_or(b"", |escape| escape));
+                after
             }
-        }
-    }
-
-    /// The name here and what follows its parameter, if the name stands in this element again.
-    #[cold]
-    fn before_repetition(&self) -> Option<(&'a [u8], &'a [u8])> {
-        let (rest, (name, _)) = parameter::<()>(self.rest).ok()?;
-        next_value(rest, name).map(|_| (name, rest))
-    }
-}
-
-impl<'a> Iterator for Pieces<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        match self.next {
-            Next::Element { opening } => match self.rest {
-                [b'[', rest @ ..] => self.piece(opening, Next::Id, rest),
-                rest => self.piece(b"}", Next::Nothing, rest),
-            },
-            Next::Id => {
-                let (rest, id) = name::<()>(self.rest).ok()?;
-                self.parameters = rest;
-                self.piece(id, Next::Parameters, rest)
-            }
-            Next::Parameters => match self.rest {
-                [b' ', rest @ ..] => self.piece(b"\":{\"", Next::Name, rest),
-                rest => self.piece(b"\":{", Next::Parameter, rest),
-            },
-            Next::Parameter => self.parameter(),
-            Next::Name => self.name(),
-            Next::Colon => {
-                let colon: &[u8] = if self.list.is_some() { b"\":[\"" } else { b"\":\"" };
-                self.piece(colon, Next::Value, self.rest)
-            }
-            Next::Value => self.value(),
-            Next::Nothing => None,
-        }
+        };
     }
 }
