@@ -7,13 +7,16 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use memchr::{memchr, memchr2};
 use nom::{
     IResult, Parser,
     error::{ContextError, ErrorKind, ParseError},
 };
 
-use crate::{KeyId, Reject, Sink, unescape::Unescape};
+use crate::{
+    KeyId, Reject, Sink,
+    search::{find, find_either},
+    unescape::Unescape,
+};
 
 /// What a grammar gives: the rest of the line, and what it found.
 pub(crate) type Parsed<'a, T, E> = IResult<&'a [u8], T, E>;
@@ -71,7 +74,7 @@ pub(crate) fn expected<'a, T, E: Explain<'a>>(rest: &'a [u8], what: &'static str
 /// The bytes before the next `byte`, which is taken too.
 #[inline]
 pub(crate) fn until<'a, E: Explain<'a>>(byte: u8) -> impl Parser<&'a [u8], Output = &'a [u8], Error = E> {
-    move |input: &'a [u8]| match memchr(byte, input) {
+    move |input: &'a [u8]| match find(byte, input) {
         Some(at) => Ok((&input[at + 1..], &input[..at])),
         None => stop(input),
     }
@@ -112,7 +115,7 @@ impl Quoted<'_> {
     /// Gives a part of the text to the sink, unescaped if need be.
     #[inline]
     pub(crate) fn put_part<S: Sink>(self, part: &[u8], key: KeyId, sink: &mut S) {
-        if self.is_escaped() && memchr(b'\\', part).is_some() {
+        if self.is_escaped() && find(b'\\', part).is_some() {
             sink.made_text(key, Unescape::new(part));
         } else {
             sink.text_span(key, part);
@@ -127,7 +130,7 @@ const UNCLOSED: &str = "a quoted text that ends";
 #[inline]
 pub(crate) fn quoted<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, Quoted<'a>, E> {
     let (inside, ()) = byte(b'"').parse(input)?;
-    match memchr2(b'"', b'\\', inside) {
+    match find_either(b'"', b'\\', inside) {
         Some(at) if inside[at] == b'"' => {
             let text = &inside[..at];
             Ok((&inside[at + 1..], Quoted { text, plain: text.len() }))
@@ -142,7 +145,7 @@ pub(crate) fn quoted<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, Quoted<'
 fn quoted_with_escapes<'a, E: Explain<'a>>(input: &'a [u8], plain: usize) -> Parsed<'a, Quoted<'a>, E> {
     let inside = &input[1..];
     let mut from = plain + 2;
-    while let Some(at) = inside.get(from..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+    while let Some(at) = inside.get(from..).and_then(|rest| find_either(b'"', b'\\', rest)) {
         let end = from + at;
         if inside[end] == b'"' {
             let text = &inside[..end];

@@ -18,6 +18,7 @@ mod grammar;
 pub mod key;
 pub mod preset;
 pub mod reject;
+mod search;
 pub mod sink;
 pub mod timestamp;
 mod unescape;

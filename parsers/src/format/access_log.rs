@@ -9,7 +9,6 @@
 //! text, escaped as the server wrote it, in `http.request.line`.
 //! Never: guesses; a line with more fields than these is rejected at the first of them.
 
-use memchr::memchr;
 use nom::{
     Parser,
     combinator::{eof, opt},
@@ -20,7 +19,9 @@ use nom::{
 use crate::{
     Context, PresetId, Reject, Sink,
     grammar::{Explain, Parsed, Quoted, Stopped, byte, is_ip, quoted, reject, stop, until, whole_number},
-    key, preset, timestamp,
+    key, preset,
+    search::find,
+    timestamp,
 };
 
 /// The longest method that is taken for one (RFC 9110 section 9.1 sets no limit; `BASELINE-CONTROL` has 16).
@@ -277,7 +278,7 @@ fn put_request<S: Sink>(request: Quoted<'_>, sink: &mut S) {
     };
     sink.text_span(key::HTTP_REQUEST_METHOD, method);
     request.put_part(target, key::URL_ORIGINAL, sink);
-    let (path, query) = match memchr(b'?', target) {
+    let (path, query) = match find(b'?', target) {
         Some(mark) => (&target[..mark], Some(&target[mark + 1..])),
         None => (target, None),
     };
@@ -321,8 +322,8 @@ fn origin_form(target: &[u8]) -> Option<&[u8]> {
     match target {
         [b'/' | b'*', ..] => Some(target),
         [b'h' | b'H', ..] => {
-            let authority = memchr(b'/', target)? + 2;
-            let path = memchr(b'/', target.get(authority..)?)?;
+            let authority = find(b'/', target)? + 2;
+            let path = find(b'/', target.get(authority..)?)?;
             target.get(authority + path..)
         }
         _ => None,

@@ -10,7 +10,6 @@
 //! that stands alone is true. A line without any `=` is rejected.
 //! Never: unescapes a quoted value whose escapes are those of JSON.
 
-use memchr::memchr2;
 use nom::{Parser, error::context};
 
 use super::{
@@ -21,6 +20,7 @@ use crate::{
     Context, Reject, Sink,
     grammar::{Explain, Parsed, Stopped, expected, quoted, reject, stop},
     preset,
+    search::find_either,
 };
 
 /// Takes a line with at least one pair.
@@ -65,7 +65,7 @@ fn key<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, &'a [u8], E> {
 #[inline]
 fn value<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, Value<'a>, E> {
     if input.first() != Some(&b'"') {
-        let length = memchr2(b' ', b'\t', input).unwrap_or(input.len());
+        let length = find_either(b' ', b'\t', input).unwrap_or(input.len());
         return Ok((&input[length..], Value::new(Kind::Text, &input[..length])));
     }
     if let Ok(parsed) = scan::text::<()>(input) {

@@ -4,10 +4,13 @@
 //! Promises: linear; a leaf that says "last" is the one to use where somebody else chose what stands on its left.
 //! Never: knows a program.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 use nom::Parser;
 
-use crate::grammar::{Explain, Parsed, stop};
+use crate::{
+    grammar::{Explain, Parsed, stop},
+    search::find,
+};
 
 /// This text.
 #[inline]
@@ -69,7 +72,7 @@ pub(super) fn word<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, &'a [u8], 
 /// The bytes before the first space, and those after it.
 #[inline]
 pub(super) fn split_word(input: &[u8]) -> (&[u8], &[u8]) {
-    match memchr(b' ', input) {
+    match find(b' ', input) {
         Some(at) => (&input[..at], &input[at + 1..]),
         None => (input, &input[input.len()..]),
     }

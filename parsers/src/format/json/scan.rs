@@ -18,6 +18,7 @@ use wide::u8x16;
 use super::super::application::{Kind, Value};
 use crate::{
     grammar::{Explain, Parsed, expected, stop},
+    search::search,
     unescape::hex,
 };
 
@@ -129,22 +130,14 @@ fn text_with_escapes<'a, E: Explain<'a>>(input: &'a [u8], plain: usize) -> Parse
     }
 }
 
-/// How many bytes come before the next quote, backslash or control character, or the end. Sixteen at a time.
+/// How many bytes come before the next quote, backslash or control character, or the end.
 #[inline]
 pub(in crate::format) fn plain_bytes(input: &[u8]) -> usize {
-    let mut rest = input;
-    while let Some((block, after)) = rest.split_first_chunk::<16>() {
-        let block = u8x16::new(*block);
+    let special = search(input, |block| {
         let is_control = block.min(u8x16::splat(b' ' - 1)).simd_eq(block);
-        let is_special = is_control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'));
-        let special = is_special.to_bitmask();
-        if special != 0 {
-            return input.len() - rest.len() + special.trailing_zeros() as usize;
-        }
-        rest = after;
-    }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ');
-    input.len() - rest.len() + rest.iter().position(is_special).unwrap_or(rest.len())
+        is_control | block.simd_eq(u8x16::splat(b'"')) | block.simd_eq(u8x16::splat(b'\\'))
+    });
+    special.unwrap_or(input.len())
 }
 
 /// One escape, or two that make a surrogate pair (RFC 8259 section 7).

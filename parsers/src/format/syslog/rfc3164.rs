@@ -4,12 +4,11 @@
 //! Promises: each part may be missing. A word after the time is a host name unless it is a tag.
 //! Never: rejects a line that had a priority.
 
-use memchr::memchr;
-
 use super::Message;
 use crate::{
     Context,
     grammar::{Explain, Parsed, expected},
+    search::find,
     timestamp,
 };
 
@@ -37,7 +36,7 @@ pub(super) fn message<'a, E: Explain<'a>>(
 #[inline]
 fn time<'a>(input: &'a [u8], reading: &Context) -> Option<(&'a [u8], i64)> {
     let is_bsd = input.first()?.is_ascii_alphabetic();
-    let length = if is_bsd { timestamp::BSD_LENGTH } else { memchr(b' ', input)? };
+    let length = if is_bsd { timestamp::BSD_LENGTH } else { find(b' ', input)? };
     let (text, rest) = input.split_at_checked(length)?;
     let nanos =
         if is_bsd { timestamp::bsd(text, reading) } else { timestamp::rfc3339(text, reading.utc_offset) }?;
@@ -46,7 +45,7 @@ fn time<'a>(input: &'a [u8], reading: &Context) -> Option<(&'a [u8], i64)> {
 
 #[inline]
 fn after_time(input: &[u8], nanos: i64) -> Message<'_> {
-    let (host, (application, process, text)) = match (tagged(input), memchr(b' ', input)) {
+    let (host, (application, process, text)) = match (tagged(input), find(b' ', input)) {
         (Some(tagged), _) => (&b""[..], tagged),
         (None, Some(space)) => {
             let rest = &input[space + 1..];
