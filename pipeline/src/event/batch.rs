@@ -207,6 +207,27 @@ impl Batch {
         }
     }
 
+    /// Gives the event's own field another key in its place, when nothing else changes by that: the event has no field of
+    /// that key, and no constant comes to light. Says whether it did.
+    pub(crate) fn rename_in_place(&mut self, index: usize, from: KeyId, to: KeyId) -> bool {
+        let event = self.events[index];
+        let is_special = [key::TIMESTAMP, key::DATA_STREAM_DATASET, key::DATA_STREAM_NAMESPACE].contains(&to);
+        if is_special || self.constant_sets(&event).iter().any(|set| set.get(from).is_some()) {
+            return false;
+        }
+        let mut found = None;
+        for (place, field) in self.fields(&event).iter().enumerate() {
+            if field.key() == from && !field.is_removed() {
+                found = Some(event.first as usize + place);
+            } else if field.key() == to {
+                return false;
+            }
+        }
+        let Some(field) = found.and_then(|place| self.fields.get_mut(place)) else { return false };
+        *field = field.with_key(to);
+        true
+    }
+
     /// Removes the event's own fields whose keys are not to be kept; members without a key always are removed.
     pub(crate) fn retain(&mut self, index: usize, mut keep: impl FnMut(KeyId) -> bool) {
         let event = self.events[index];

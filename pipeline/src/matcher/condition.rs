@@ -13,7 +13,7 @@ use super::number::Number;
 use super::pattern::Pattern;
 use super::text::{Text, compared};
 use super::value::{Found, Scalar};
-use crate::event::Batch;
+use crate::event::{Batch, Value};
 
 /// A question about an event that has the answer yes or no.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,16 @@ impl Predicate {
         let Some(found) = Found::of(batch, index, self.key) else {
             return self.tests.iter().any(|test| matches!(test, Test::Null));
         };
+        // Most questions are one test of one plain value: no list to walk, no number to write as a text.
+        match (found, &*self.tests) {
+            (Found::Own(Value::Integer(number)), [Test::Number(relation, wanted)]) => {
+                return relation.holds(number.into(), *wanted);
+            }
+            (Found::Own(Value::Text(span)), [Test::Text(pattern)]) => {
+                return pattern.is_match(Text::Plain(span.of(&batch.chunk)));
+            }
+            _ => {}
+        }
         self.tests.iter().any(|test| matches!(test, Test::Exists))
             || found.any(batch, |scalar| self.tests.iter().any(|test| test.is_true(scalar, batch, index)))
     }

@@ -17,6 +17,9 @@ impl Step for RenameFields {
     fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench) {
         for &(from, to) in self.0.iter().filter(|(from, to)| from != to) {
             for index in selected.iter().map(|&index| index as usize) {
+                if batch.rename_in_place(index, from, to) {
+                    continue;
+                }
                 if let Some(value) = read::value(batch, index, from, &mut bench.room) {
                     batch.remove(index, from);
                     batch.set(index, to, value);

@@ -17,6 +17,8 @@ pub(crate) struct Case {
 pub(crate) enum Kind {
     /// One file read to its end by `run --once`.
     Throughput { format: LineFormat, parse: &'static str },
+    /// One file of nginx lines, with steps and routes on their way and without.
+    Routed,
     /// A daemon that follows one growing file beside idle ones.
     Paced { idle_files: u64, lines_per_second: u64 },
     /// A daemon started over files that it has read before.
@@ -62,6 +64,12 @@ pub(crate) const CASES: &[Case] = &[
         title: "raw line",
         kind: Kind::Throughput { format: LineFormat::Raw, parse: "raw" },
         limits: &[limit(Figure::CpuPerGigabyte, 2.0, Some(1.4))],
+    },
+    Case {
+        name: "routed",
+        title: "nginx, 5 steps, 2 routes, against the same without",
+        kind: Kind::Routed,
+        limits: &[limit(Figure::CpuRatio, 1.25, None)],
     },
     Case {
         name: "idle10k",

@@ -7,6 +7,8 @@ pub(crate) enum Figure {
     CpuPerGigabyte,
     /// 10⁶ bytes of input per second of wall time, start and end of the process included.
     Throughput,
+    /// CPU seconds with transforms and routes, by those of the same input without.
+    CpuRatio,
     /// Per cent of one core, over the steady phase.
     CpuShare,
     /// Highest resident memory in MiB.
@@ -36,6 +38,7 @@ impl Figure {
         match self {
             Self::CpuPerGigabyte => "cpu-s/GB",
             Self::Throughput => "MB/s",
+            Self::CpuRatio => "× the CPU",
             Self::CpuShare => "% of a core",
             Self::PeakMemory => "MiB",
             Self::FirstLine => "s to the first line",

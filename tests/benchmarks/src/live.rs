@@ -12,7 +12,7 @@ use logweir_benchmarks::pace::{Pacer, pause_until, wait_for};
 use crate::Workplace;
 use crate::figures::{Figure, Measurement};
 use crate::process::{self, Daemon, SinkProcess};
-use crate::throughput::write_config;
+use crate::throughput::{DIRECTLY, write_config};
 
 const STEADY_PHASE: Duration = Duration::from_secs(30);
 /// Longer than a file must be idle to count as cold.
@@ -79,7 +79,7 @@ impl Scene {
         let sink = SinkProcess::start()?;
         let config = folder.path().join("benchmark.toml");
         let paths = folder.path().join("logs/*.log").display().to_string();
-        write_config(&config, folder.path(), &paths, "nginx_access", &sink.url())?;
+        write_config(&config, folder.path(), &paths, "nginx_access", DIRECTLY, &sink.url())?;
         let mut scene = Self { folder, config, sink, lines: LineGenerator::new(LineFormat::Nginx, files) };
         std::fs::create_dir(scene.logs())?;
         for number in 0..files {

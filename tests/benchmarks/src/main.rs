@@ -90,6 +90,7 @@ fn run_cases(settings: &Settings) -> Result<()> {
 fn run_case(case: &Case, settings: &Settings, workplace: &Workplace) -> Result<Measurement> {
     match case.kind {
         Kind::Throughput { format, parse } => throughput::run(workplace, format, parse, settings.megabytes),
+        Kind::Routed => throughput::run_routed(workplace, settings.megabytes),
         Kind::Paced { idle_files, lines_per_second } => {
             live::run_paced(workplace, idle_files, lines_per_second)
         }
