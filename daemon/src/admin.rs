@@ -1,12 +1,14 @@
-//! The admin interface: HTTP for health, metrics and the ledger.
+//! The admin interface: HTTP for health, metrics, the ledger and taps.
 //!
 //! Owns: [`Overview`], what there is to see of a running pipeline, and the server.
 //! Promises: on a loopback address it answers only requests that name a loopback host, so no web page can reach it
 //! through a foreign name; looking costs the pipeline nothing but a short lock.
-//! Never: changes anything; never shows a secret.
+//! Never: changes anything; never shows a secret; shows events only to whom `[admin] tap` allows it.
 
 mod api;
 mod metrics;
+mod peer;
+mod tap;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,11 +17,12 @@ use anyhow::Context;
 use logweir_outputs::status::{OutputState, OutputStatus};
 use logweir_pipeline::source::file::FileSourceStatus;
 use logweir_pipeline::source::syslog::SyslogStatus;
+use logweir_pipeline::tap::Taps;
 use logweir_pipeline::transform::Transform;
-use logweir_pipeline::{Ledger, Memory, Stop};
+use logweir_pipeline::{Keys, Ledger, Memory, Stop};
 use tokio::net::TcpListener;
 
-use crate::config::settings::Admin;
+use crate::config::settings::{Admin, TapAccess};
 
 /// What there is to see of a running pipeline.
 #[derive(Debug)]
@@ -36,6 +39,12 @@ pub(crate) struct Overview {
     pub(crate) outputs: Vec<Arc<OutputStatus>>,
     /// The memory for events.
     pub(crate) memory: Arc<Memory>,
+    /// The points where events can be seen.
+    pub(crate) taps: Arc<Taps>,
+    /// The names of fields.
+    pub(crate) keys: Arc<Keys>,
+    /// Who may see events.
+    pub(crate) tap_access: TapAccess,
     /// Whether the process was asked to end.
     pub(crate) stop: Stop,
 }
@@ -76,7 +85,8 @@ pub(crate) async fn listen(admin: Admin) -> anyhow::Result<Option<TcpListener>> 
 
 /// Serves until the runtime ends.
 pub(crate) async fn serve(listener: TcpListener, address: SocketAddr, overview: Arc<Overview>) {
-    let router = api::router(overview, address.ip().is_loopback());
+    let router = api::router(overview, address);
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin interface has ended");
     }

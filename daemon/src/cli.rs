@@ -12,6 +12,7 @@ mod explain;
 mod man;
 mod parse;
 mod run;
+mod tap;
 mod test;
 
 use std::io::{self, IsTerminal, Write};
@@ -40,6 +41,8 @@ enum Command {
     Test(test::Arguments),
     /// Shows the way of a line: grammars, transforms, and the document for each output
     Explain(explain::Arguments),
+    /// Shows live events at any point of a running daemon
+    Tap(tap::Arguments),
     /// Parses lines and shows their fields, or where and why a line failed
     Parse(parse::Arguments),
     /// Prints every config key with type, default and unit, as Markdown
@@ -104,6 +107,7 @@ impl Cli {
             Command::Check(arguments) => arguments.execute(),
             Command::Test(arguments) => arguments.execute(),
             Command::Explain(arguments) => arguments.execute(),
+            Command::Tap(arguments) => arguments.execute(),
             Command::Parse(arguments) => arguments.execute(),
             Command::ConfigReference(arguments) => arguments.execute(),
             Command::DeadLetter(arguments) => arguments.execute(),

@@ -31,6 +31,7 @@ mod ways;
 use std::path::PathBuf;
 
 pub(crate) use checked::Config;
+pub(crate) use conditions::parse as parse_condition;
 pub(crate) use error::Report;
 pub(crate) use nearest::nearest;
 pub(crate) use raw::ConfigFile;

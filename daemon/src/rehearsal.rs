@@ -4,17 +4,19 @@
 //! Promises: a line becomes what a running daemon would make of it, in the same code.
 //! Never: opens a file, a socket or a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use logweir_pipeline::event::{ConstantSet, EventFlags, JsonEncoder, Span, Writer};
+use logweir_pipeline::event::{ConstantSet, EventFlags, JsonEncoder, KeyTable, Snapshot, Span, Writer};
+use logweir_pipeline::matcher::Condition;
 use logweir_pipeline::parse::Parser;
 use logweir_pipeline::router::{Route, Router, Way};
-use logweir_pipeline::transform::{Bench, Transform};
+use logweir_pipeline::tap::{EVENTS_PER_SECOND_MAX, PointKind, Tap, Taps};
+use logweir_pipeline::transform::{Bench, PlacedStep};
 use logweir_pipeline::worker::Lane;
-use logweir_pipeline::{Batch, Ledger, Position, SourceMeta, Stream};
+use logweir_pipeline::{Batch, Keys, Ledger, Position, SourceMeta, Stream};
 use serde_json::{Map, Value};
 
 use crate::config::Config;
@@ -23,8 +25,11 @@ use crate::topology::{source_meta, ways};
 /// One source of a config, ready to take lines.
 pub(crate) struct Rehearsal {
     meta: Arc<SourceMeta>,
+    keys: Arc<Keys>,
     parser: Parser,
     router: Router,
+    /// Hears what leaves by the ports of routes.
+    ports: Option<Tap>,
     bench: Bench,
     way: Way,
     lanes: Vec<Box<dyn Lane>>,
@@ -51,6 +56,8 @@ pub(crate) struct Rehearsed {
     pub(crate) documents: BTreeMap<usize, Document>,
     /// The step that dropped it, if no output took it.
     pub(crate) dropped_by: Option<String>,
+    /// The ports of routes, `ROUTE.PORT`, by which it left.
+    pub(crate) ports: BTreeSet<String>,
 }
 
 impl Rehearsal {
@@ -67,10 +74,16 @@ impl Rehearsal {
         let parser = Parser::new(Arc::clone(&config.keys));
         let json = JsonEncoder::new(Arc::clone(&config.keys));
         let way = ways(config).swap_remove(index);
+        let outputs = config.outputs.iter().map(|output| output.name.clone()).collect();
+        let taps = Taps::new([(source.name.as_str(), &way)].into_iter(), outputs);
+        let ports = taps.points().iter().filter(|point| point.kind == PointKind::Port);
+        let ports = ports.map(|point| point.name.clone()).collect();
         Some(Self {
             meta,
+            keys: Arc::clone(&config.keys),
             parser,
-            router: Router::new(Arc::clone(&config.keys)),
+            ports: taps.listen(ports, None, EVENTS_PER_SECOND_MAX).map(Tap::unbounded),
+            router: Router::new(Arc::clone(&config.keys)).tapped(taps),
             bench: Bench::new(Arc::clone(&config.keys)),
             way,
             lanes,
@@ -92,51 +105,50 @@ impl Rehearsal {
         self.parser.recycle(batch).done();
         let mut dropped = self.meta.ledger.counts().dropped.into_iter();
         let dropped_by = dropped.find(|(name, count)| dropped_before.get(name) != Some(count));
+        let ports = self.ports_heard();
         Rehearsed {
             documents: std::mem::take(&mut *self.documents.lock().unwrap_or_else(PoisonError::into_inner)),
             dropped_by: dropped_by.map(|(name, _)| name.to_string()),
+            ports,
         }
     }
 
-    /// The document of a line behind so many steps of these transforms; `None` when one of them drops it.
-    pub(crate) fn document_after(
-        &mut self,
-        transforms: &[(Arc<Transform>, usize)],
-        line: &[u8],
-        read_at: i64,
-    ) -> Option<Document> {
-        let (batch, selected) = self.batch_after(transforms, line, read_at);
-        let document = selected.first().map(|_| document(&mut self.json, &batch, 0));
-        self.parser.recycle(batch).done();
-        document
+    fn ports_heard(&mut self) -> BTreeSet<String> {
+        let heard = self.ports.as_mut().map(Tap::hear).unwrap_or_default();
+        let lines = heard.lines.split(|byte| *byte == b'\n');
+        let port = |line| Some(serde_json::from_slice::<Value>(line).ok()?["point"].as_str()?.to_owned());
+        lines.filter_map(port).collect()
     }
 
-    /// The ports by which a line leaves a route behind so many steps of these transforms; none when one drops it.
-    pub(crate) fn ports_of(
-        &mut self,
-        route: &Route,
-        transforms: &[(Arc<Transform>, usize)],
-        line: &[u8],
-        read_at: i64,
-    ) -> Vec<usize> {
-        let (batch, selected) = self.batch_after(transforms, line, read_at);
-        let ports = selected.first().map(|_| route.ports_of(&batch, 0)).unwrap_or_default();
-        self.parser.recycle(batch).done();
-        ports
+    /// Parses a line, which then stands where its way begins.
+    pub(crate) fn begin(&mut self, line: &[u8], read_at: i64) -> Underway {
+        Underway { batch: self.parsed(line, read_at), selected: vec![0] }
     }
 
-    fn batch_after(
-        &mut self,
-        transforms: &[(Arc<Transform>, usize)],
-        line: &[u8],
-        read_at: i64,
-    ) -> (Batch, Vec<u32>) {
-        let mut batch = self.parsed(line, read_at);
-        let mut selected = vec![0];
-        for step in transforms.iter().flat_map(|(transform, steps)| &transform.steps[..*steps]) {
-            step.apply(&mut batch, &mut selected, &mut self.bench);
-        }
-        (batch, selected)
+    /// The document of a line as it is now; `None` when a step dropped it.
+    pub(crate) fn document(&mut self, line: &Underway) -> Option<Document> {
+        let first = line.first()?;
+        Some(document(&mut self.json, &line.batch, first))
+    }
+
+    /// Whether each of these conditions is true of a line as it is now, and the comparisons that decided it.
+    pub(crate) fn answers(&self, conditions: &[&Condition], line: &Underway) -> Vec<(bool, Vec<String>)> {
+        let keys = KeyTable::new(Arc::clone(&self.keys));
+        let answer = |condition: &&Condition| {
+            let first = line.first()?;
+            Some((condition.is_true(&line.batch, first), condition.reasons(&line.batch, first, &keys)))
+        };
+        conditions.iter().filter_map(answer).collect()
+    }
+
+    /// Takes a line through a step.
+    pub(crate) fn apply(&mut self, step: &PlacedStep, line: &mut Underway) {
+        step.apply(&mut line.batch, &mut line.selected, &mut self.bench);
+    }
+
+    /// Ends the way of a line.
+    pub(crate) fn end(&mut self, line: Underway) {
+        self.parser.recycle(line.batch).done();
     }
 
     fn parsed(&mut self, line: &[u8], read_at: i64) -> Batch {
@@ -149,6 +161,44 @@ impl Rehearsal {
         self.parser.parse(&mut batch);
         batch
     }
+}
+
+/// A line on its way, as it is at one point of it. A step has been taken once only: some remember what they saw.
+#[derive(Debug)]
+pub(crate) struct Underway {
+    batch: Batch,
+    selected: Vec<u32>,
+}
+
+impl Underway {
+    fn first(&self) -> Option<usize> {
+        self.selected.first().map(|&first| first as usize)
+    }
+
+    /// The ports by which it leaves a route; none when a step dropped it.
+    pub(crate) fn ports_of(&self, route: &Route) -> Vec<usize> {
+        self.first().map(|first| route.ports_of(&self.batch, first)).unwrap_or_default()
+    }
+
+    /// How it is where its way branches.
+    pub(crate) fn save(&self) -> Saved {
+        let mut snapshot = Snapshot::default();
+        self.batch.save(&mut snapshot);
+        Saved { snapshot, selected: self.selected.clone() }
+    }
+
+    /// Makes it again what it was.
+    pub(crate) fn restore(&mut self, mut saved: Saved) {
+        self.batch.restore(&mut saved.snapshot);
+        self.selected = saved.selected;
+    }
+}
+
+/// How a line was at a point.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    snapshot: Snapshot,
+    selected: Vec<u32>,
 }
 
 fn document(json: &mut JsonEncoder, batch: &Batch, index: usize) -> Document {

@@ -22,8 +22,9 @@ use logweir_pipeline::router::{Branch, Way};
 use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
 use logweir_pipeline::source::syslog::{SyslogSource, SyslogStatus};
 use logweir_pipeline::source::{BatchSender, SourceContext, stdin};
+use logweir_pipeline::tap::Taps;
 use logweir_pipeline::worker::Worker;
-use logweir_pipeline::{Batch, Ledger, Memory, SourceMeta, Stop};
+use logweir_pipeline::{Batch, Keys, Ledger, Memory, SourceMeta, Stop};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
@@ -80,7 +81,12 @@ impl Topology {
         let starter =
             SourceStarter { batches, memory: &memory, stop: &stop, once, checkpoints: &checkpoints };
         let started = starter.start(config, &installation)?;
-        let workers = start_workers(inboxes, config, &outputs, &stop)?;
+        let ways = ways(config);
+        let names = config.used_sources().map(|source| source.name.as_str());
+        let outputs_by_lane = config.outputs.iter().map(|output| output.name.clone()).collect();
+        let taps = Taps::new(names.zip(&ways), outputs_by_lane);
+        let starter = WorkerStarter { ways, keys: &config.keys, taps: &taps, outputs: &outputs };
+        let workers = starter.start(inboxes, &stop)?;
         let drivers = collect_drivers(outputs, config);
 
         let (mut flusher, flusher_stop) = (Stage::default(), Stop::default());
@@ -100,6 +106,9 @@ impl Topology {
             transforms,
             outputs: statuses,
             memory,
+            taps,
+            keys: Arc::clone(&config.keys),
+            tap_access: config.admin.tap,
             stop: stopped,
         });
         let _installation = installation;
@@ -247,24 +256,29 @@ impl SourceStarter<'_> {
     }
 }
 
-/// Starts a worker for each inbox, with a lane to each output.
-fn start_workers(
-    inboxes: Vec<Receiver<Batch>>,
-    config: &Config,
-    outputs: &[Output],
-    stop: &Stop,
-) -> anyhow::Result<Stage> {
-    let ways = ways(config);
-    let mut workers = Stage::default();
-    for (number, inbox) in inboxes.into_iter().enumerate() {
-        let lanes = outputs.iter().map(|output| output.lanes.lane()).collect();
-        let worker = Worker::new(inbox, Arc::clone(&config.keys), ways.clone(), lanes);
-        workers.spawn(&format!("worker-{number}"), stop, move || {
-            worker.run();
-            Ok(())
-        })?;
+/// What workers are started with.
+struct WorkerStarter<'a> {
+    ways: Vec<Way>,
+    keys: &'a Arc<Keys>,
+    taps: &'a Arc<Taps>,
+    outputs: &'a [Output],
+}
+
+impl WorkerStarter<'_> {
+    /// Starts a worker for each inbox, with a lane to each output.
+    fn start(self, inboxes: Vec<Receiver<Batch>>, stop: &Stop) -> anyhow::Result<Stage> {
+        let mut workers = Stage::default();
+        for (number, inbox) in inboxes.into_iter().enumerate() {
+            let lanes = self.outputs.iter().map(|output| output.lanes.lane()).collect();
+            let worker = Worker::new(inbox, Arc::clone(self.keys), self.ways.clone(), lanes)
+                .tapped(Arc::clone(self.taps));
+            workers.spawn(&format!("worker-{number}"), stop, move || {
+                worker.run();
+                Ok(())
+            })?;
+        }
+        Ok(workers)
     }
-    Ok(workers)
 }
 
 /// Gives up the right to make lanes, so that the drivers end with the workers' lanes.

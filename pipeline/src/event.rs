@@ -16,8 +16,8 @@ mod sink;
 mod tests;
 mod writer;
 
-pub use batch::{Batch, Event, EventFlags};
-pub(crate) use batch::{Snapshot, Storage, close as close_span};
+pub use batch::{Batch, Event, EventFlags, Snapshot};
+pub(crate) use batch::{Storage, close as close_span};
 pub use constants::{ConstantSet, ConstantValue, Constants};
 pub use field::{Field, Span, Value};
 pub use json::JsonEncoder;

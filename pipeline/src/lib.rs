@@ -18,6 +18,7 @@ pub mod router;
 pub mod source;
 pub mod stop;
 pub mod stream;
+pub mod tap;
 #[cfg(test)]
 mod testing;
 pub mod time;

@@ -1,6 +1,6 @@
 //! The matching language: which events a step, a route or a rule is about.
 //!
-//! Owns: [`Condition`], what is asked and what it means, [`Item`], by which `field|modifier = value` becomes one, and
+//! Owns: [`Condition`], what is asked and what it means, and why it is so, [`Item`], by which `field|modifier = value` becomes one, and
 //! [`Index`] with its [`Matcher`], which answer thousands of conditions at a time.
 //! Promises: one meaning everywhere: [`Condition::is_true`] for a single condition, [`Matcher::matches`] for many, with
 //! the same answers; no allocation per event in steady state, but for an expression on a text with JSON escapes; a
@@ -18,6 +18,7 @@ mod modifier;
 mod network;
 mod number;
 mod pattern;
+mod reason;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -7,6 +7,7 @@
 //! Never: knows how any format looks.
 
 mod field;
+mod host;
 mod json_text;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use field::Grammars;
 use field::{FieldParser, Reading};
+use host::HostNames;
 use logweir_parsers::format::Format;
 use logweir_parsers::{Context, Reject, Sink, key, preset};
 
@@ -43,6 +45,7 @@ impl Parser {
         let source = Arc::clone(batch.stream.source());
         let context = Context { read_at: batch.read_at, utc_offset: source.utc_offset };
         let invalid_utf8 = mark_invalid_utf8(batch);
+        let hosts = HostNames::take(batch);
         let mut unparsed = 0;
         let (mut parts, events) = batch.sink_parts(&mut self.keys);
         for event in events {
@@ -57,6 +60,7 @@ impl Parser {
                 sink.text_span(key::EVENT_ORIGINAL, line);
             }
             add_flags(event.flags, &mut sink);
+            hosts.add(event, &mut sink);
             sink.finish(event);
             if let Some(grammars) = source.parse_message.as_ref().filter(|_| is_parsed) {
                 let reading = self.messages.parse(parts.reborrow(), event, key::MESSAGE, grammars, &context);
@@ -64,6 +68,7 @@ impl Parser {
                 unparsed += u64::from(reading == Reading::Refused && *grammars != Grammars::ByProgram);
             }
         }
+        hosts.give_back(batch);
         source.ledger.parsed(unparsed, invalid_utf8);
     }
 

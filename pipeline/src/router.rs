@@ -14,6 +14,7 @@ pub use route::{Route, RouteMode};
 
 use crate::event::{Batch, Keys, Snapshot};
 use crate::matcher::Matcher;
+use crate::tap::{TapEnd, Taps};
 use crate::transform::{Bench, Transform};
 use crate::worker::Lane;
 
@@ -84,6 +85,7 @@ pub struct Router {
     snapshots: Vec<Snapshot>,
     /// By the number of the route.
     matchers: Vec<Option<Matcher>>,
+    tap: TapEnd,
     bench: Bench,
 }
 
@@ -108,8 +110,22 @@ impl Router {
             selections: Vec::new(),
             snapshots: Vec::new(),
             matchers: Vec::new(),
+            tap: TapEnd::new(Arc::clone(&keys)),
             bench: Bench::new(keys),
         }
+    }
+
+    /// The same, showing events to those who listen at these taps.
+    #[must_use]
+    pub fn tapped(mut self, taps: Arc<Taps>) -> Self {
+        self.tap.connect(taps);
+        self
+    }
+
+    /// Whether its worker knows of anybody who listens.
+    #[cfg(test)]
+    pub(crate) fn is_tapped(&self) -> bool {
+        self.tap.is_open()
     }
 
     /// Takes all events of a parsed batch along the way, into the lanes that it names.
@@ -120,6 +136,8 @@ impl Router {
         let mut selected = self.selections.pop().unwrap_or_default();
         selected.clear();
         selected.extend(0..events);
+        self.tap.look_up();
+        self.tap.show(&batch.stream.source().name, batch, &selected);
         self.walk(way, batch, &selected, lanes);
         self.selections.push(selected);
         self.tell_dropped(batch);
@@ -130,6 +148,7 @@ impl Router {
             return;
         }
         for &lane in &way.lanes {
+            self.tap.show_output(lane, batch, selected);
             lanes[lane].write(batch, selected);
         }
         if !way.lanes.is_empty() {
@@ -179,6 +198,7 @@ impl Router {
             }
         }
         self.selections.push(before);
+        self.tap.show(&transform.name, batch, &kept);
         self.walk(way, batch, &kept, lanes);
         self.selections.push(kept);
     }
@@ -201,6 +221,7 @@ impl Router {
         }
         route.split(&mut self.matchers, batch, selected, &mut ports);
         for (number, (way, port)) in ways.iter().zip(ports).enumerate() {
+            self.tap.show(route.port(number), batch, &port);
             if way.is_empty() && !port.is_empty() {
                 self.note_dropped(route.port(number), &port, &[]);
             }

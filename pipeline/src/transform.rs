@@ -38,6 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use logweir_parsers::{KeyId, key};
 
 use crate::event::{Batch, Field, KeyTable, Keys};
+use crate::matcher::Condition;
 
 pub use convert::{ConvertFields, FieldType, TimeFormat, TimeFormatError};
 pub use copy::CopyFields;
@@ -67,6 +68,11 @@ pub trait Step: fmt::Debug + Send + Sync {
     fn changes_events(&self) -> bool {
         true
     }
+
+    /// What it asks of an event before it does something to it.
+    fn conditions(&self) -> Vec<&Condition> {
+        Vec::new()
+    }
 }
 
 /// A step at its place in a transform.
@@ -90,6 +96,12 @@ impl PlacedStep {
                 counter.fetch_add(events, Ordering::Relaxed);
             }
         }
+    }
+
+    /// What it asks of an event before it does something to it, one after the other as long as the answer is yes.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<&Condition> {
+        self.step.conditions()
     }
 
     /// Events on which it failed since the start.

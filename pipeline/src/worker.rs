@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use crate::event::{Batch, Keys};
 use crate::parse::Parser;
 use crate::router::{Router, Way};
+use crate::tap::Taps;
 
 /// How long to wait for a full output before the others are looked after.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -56,6 +57,12 @@ impl Worker {
     pub fn new(batches: Receiver<Batch>, keys: Arc<Keys>, ways: Vec<Way>, lanes: Vec<Box<dyn Lane>>) -> Self {
         let ways = ways.into_iter().map(|way| SourceWay { lanes: way.all_lanes(), way }).collect();
         Self { batches, parser: Parser::new(Arc::clone(&keys)), router: Router::new(keys), ways, lanes }
+    }
+
+    /// The same, showing events to those who listen at these taps.
+    #[must_use]
+    pub fn tapped(self, taps: Arc<Taps>) -> Self {
+        Self { router: self.router.tapped(taps), ..self }
     }
 
     /// Works until every source is gone, then flushes and returns.

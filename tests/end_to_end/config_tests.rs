@@ -100,5 +100,130 @@ inputs = ["clean"]
         assert!(kept.contains(part), "{part} is not in: {kept}");
     }
     let dropped = explain("/healthz");
-    assert!(dropped.contains("clean.drop\n  drops it") && !dropped.contains("takes it"), "{dropped}");
+    let reason = "clean.drop\n  yes: url.path is \"/healthz\", matches \"/healthz\"\n  drops it";
+    assert!(dropped.contains(reason) && !dropped.contains("takes it"), "{dropped}");
+}
+
+/// A config whose events go several ways.
+const ROUTED: &str = r#"[sources.app]
+type = "stdin"
+parse = "json"
+
+[transforms.clean]
+inputs = ["app"]
+steps = [{ set = { "slow" = true }, when = { "took|gt" = 1.5, "not" = { "who" = "probe*" } } }]
+
+[routes.split]
+inputs = ["clean"]
+errors = { "grade" = ["error", "fatal"] }
+known = { "who|exists" = true }
+
+[routes.every]
+inputs = ["clean"]
+mode = "all"
+slow = { "slow" = true }
+named = { "who|startswith" = "b" }
+
+[outputs.one]
+type = "console"
+inputs = ["split.errors", "split.known"]
+
+[outputs.two]
+type = "console"
+inputs = ["every.slow"]
+"#;
+
+#[test]
+fn the_values_that_decided_each_condition_are_told() {
+    let scene = Scene::new();
+    let config = scene.write_config(ROUTED);
+    let explain = |line: &str| {
+        let output = logweir(["explain".as_ref(), config.as_os_str(), line.as_ref()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (line, expected) in [
+        (
+            r#"{"took":2,"who":"bob","grade":"warn"}"#,
+            &[
+                "clean.set\n  yes: who is \"bob\", does not match \"probe*\"; took is 2, matches > 1.5\n  + slow: true",
+                "split.errors\n  no: grade is \"warn\", does not match \"error\" or \"fatal\"\nsplit.known",
+                "split.known\n  yes: who is \"bob\", matches anything\n→ one takes it",
+                "every.slow\n  yes: slow is \"true\", matches \"true\"\n→ two takes it",
+                "every.named\n  yes: who is \"bob\", matches \"b*\"\n  nothing reads it",
+            ][..],
+        ),
+        (
+            r#"{"took":2,"who":"probe7"}"#,
+            &[
+                "clean.set\n  no: who is \"probe7\", matches \"probe*\"\n  changes nothing",
+                "split.errors\n  no: grade is absent, does not match \"error\"",
+                "every.slow\n  no: slow is absent, does not match \"true\"\nevery.named\n  no: ",
+                "every.rest\n  nothing reads it",
+            ],
+        ),
+        (
+            r#"{"grade":"FATAL"}"#,
+            &[
+                "clean.set\n  no: took is absent, does not match > 1.5",
+                "split.errors\n  yes: grade is \"FATAL\", matches \"fatal\"",
+            ],
+        ),
+    ] {
+        let told = explain(line);
+        for part in expected {
+            assert!(told.contains(part), "{part} is not in: {told}");
+        }
+        // In a route that lets an event leave by its first port, nobody asks further.
+        assert!(!line.contains("FATAL") || !told.contains("split.known"), "{told}");
+    }
+}
+
+#[test]
+fn a_test_can_expect_a_port_of_a_route() {
+    let said = |expectations: &str| {
+        let scene = Scene::new();
+        let tests = format!(
+            "[[tests]]\nname = \"one\"\nsource = \"app\"\nlines = ['{{\"grade\":\"error\",\"who\":\"bob\"}}']\n{expectations}\n"
+        );
+        let config = scene.write_config(&(ROUTED.to_owned() + &tests));
+        let output = logweir(["test".as_ref(), config.as_os_str()]);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    for (expectations, code, expected) in [
+        ("route = \"split.errors\"", 0, "all tests passed: 1"),
+        ("route = \"every.named\"", 0, "all tests passed: 1"),
+        ("route = \"split.known\"", 1, "one: it leaves by `every.named`, `split.errors`"),
+        ("route = \"split.known\"", 1, "expected `split.known`"),
+        ("route = \"split.unknown\"", 2, "did you mean `split.known`?"),
+    ] {
+        let (found, said) = said(expectations);
+        assert_eq!(found, Some(code), "{expectations}: {said}");
+        assert!(said.contains(expected), "{expected} is not in: {said}");
+    }
+}
+
+#[test]
+fn a_step_that_remembers_is_told_of_once() {
+    let scene = Scene::new();
+    let config = scene.write_config(
+        r#"[sources.app]
+type = "stdin"
+parse = "json"
+
+[transforms.clean]
+inputs = ["app"]
+steps = [{ dedupe = { by = ["message"], window = "1h" } }, { set = { "seen" = true } }]
+
+[outputs.screen]
+type = "console"
+inputs = ["clean"]
+"#,
+    );
+    let lines = scene.write("lines", "{\"msg\":\"a\"}\n{\"msg\":\"a\"}\n");
+    let output = logweir(["explain".as_ref(), config.as_os_str(), "--file".as_ref(), lines.as_os_str()]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(told.matches("clean.set\n  + seen: true\n→ screen takes it").count(), 1, "{told}");
+    assert_eq!(told.matches("clean.dedupe\n  drops it").count(), 1, "{told}");
 }

@@ -14,3 +14,4 @@ mod config_tests;
 mod documentation;
 mod scenarios;
 mod support;
+mod tap;

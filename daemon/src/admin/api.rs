@@ -1,10 +1,11 @@
 //! The paths of the admin interface.
 //!
-//! Owns: `/health`, `/ready`, `/metrics`, `/api/ledger`, `/api/sources`, `/api/outputs`.
+//! Owns: `/health`, `/ready`, `/metrics`, `/api/ledger`, `/api/sources`, `/api/outputs`; `/api/points` and `/api/tap`
+//! are in [`tap`](super::tap).
 //! Promises: the figures of one source are of one moment; JSON is one object with named members.
 //! Never: takes anything but GET.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,10 +19,10 @@ use logweir_pipeline::ledger::Counts;
 use logweir_pipeline::source::syslog::ListenerStatus;
 use serde_json::{Value, json};
 
-use super::{Overview, metrics};
+use super::{Overview, metrics, tap};
 
-/// The router. `loopback` limits it to requests for a loopback host.
-pub(super) fn router(overview: Arc<Overview>, loopback: bool) -> Router {
+/// The router of the interface at this address. On a loopback address it takes only requests for a loopback host.
+pub(super) fn router(overview: Arc<Overview>, address: SocketAddr) -> Router {
     let router = Router::new()
         .route("/health", get(async || "ok\n"))
         .route("/ready", get(ready))
@@ -29,8 +30,13 @@ pub(super) fn router(overview: Arc<Overview>, loopback: bool) -> Router {
         .route("/api/ledger", get(ledger))
         .route("/api/sources", get(sources))
         .route("/api/outputs", get(outputs))
+        .merge(tap::router(&overview, address))
         .with_state(overview);
-    if loopback { router.layer(middleware::from_fn(only_for_loopback_hosts)) } else { router }
+    if address.ip().is_loopback() {
+        router.layer(middleware::from_fn(only_for_loopback_hosts))
+    } else {
+        router
+    }
 }
 
 /// Refuses requests for a name that is not this host's own: a page in a browser could have pointed it here.

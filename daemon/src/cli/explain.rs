@@ -1,19 +1,18 @@
 //! `logweir explain`: the way of a line, step by step.
 //!
 //! Owns: the command, and how a way is told.
-//! Promises: tells what each grammar said, what each step changed, and the document that each output would get,
-//! all from the code that a running daemon uses.
+//! Promises: tells what each grammar said, what each step changed, which values decided each condition, and the document
+//! that each output would get, all from the code that a running daemon uses.
 //! Never: starts a source or an output.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use logweir_parsers::Context;
-use logweir_pipeline::router::{Branch, Way};
+use logweir_pipeline::router::{Branch, Route, RouteMode, Way};
 use logweir_pipeline::time::now;
 use logweir_pipeline::transform::Transform;
 use serde_json::Value;
@@ -24,7 +23,7 @@ use crate::config::Config;
 use crate::config::nearest;
 use crate::config::sources::Source;
 use crate::exit::Exit;
-use crate::rehearsal::{Document, Rehearsal};
+use crate::rehearsal::{Document, Rehearsal, Underway};
 
 /// Arguments of `logweir explain`.
 #[derive(Debug, Args)]
@@ -103,10 +102,12 @@ impl Teller<'_> {
         let read_at = now();
         writeln!(self.out, "{}", printable(line))?;
         self.tell_formats(line, read_at)?;
-        let parsed = self.rehearsal.document_after(&[], line, read_at).unwrap_or_default();
+        let mut line = self.rehearsal.begin(line, read_at);
+        let parsed = self.rehearsal.document(&line).unwrap_or_default();
         self.tell_document("  ", &parsed)?;
         let way = self.rehearsal.way().clone();
-        self.tell_way(&way, &mut Vec::new(), &parsed, Line { line, read_at })?;
+        self.tell_way(&way, &mut line, &parsed)?;
+        self.rehearsal.end(line);
         writeln!(self.out)?;
         Ok(())
     }
@@ -134,52 +135,80 @@ impl Teller<'_> {
         Ok(())
     }
 
-    fn tell_way(
-        &mut self,
-        way: &Way,
-        path: &mut Path,
-        before: &Document,
-        line: Line<'_>,
-    ) -> anyhow::Result<()> {
+    fn tell_way(&mut self, way: &Way, line: &mut Underway, before: &Document) -> anyhow::Result<()> {
         for &lane in &way.lanes {
             writeln!(self.out, "→ {} takes it: {}", self.config.outputs[lane].name, before.text)?;
         }
         for branch in &way.branches {
+            let here = line.save();
             match branch {
                 Branch::Transform(transform, way) => {
-                    path.push((Arc::clone(transform), 0));
-                    if let Some(after) = self.tell_steps(transform, path, before, line)? {
-                        self.tell_way(way, path, &after, line)?;
-                    }
-                    path.pop();
-                }
-                Branch::Route(route, ways) => {
-                    for port in self.rehearsal.ports_of(route, path, line.line, line.read_at) {
-                        writeln!(self.out, "{}", route.port(port))?;
-                        if ways[port].is_empty() {
-                            writeln!(self.out, "  nothing reads it")?;
-                        }
-                        self.tell_way(&ways[port], path, before, line)?;
+                    if let Some(after) = self.tell_steps(transform, line, before)? {
+                        self.tell_way(way, line, &after)?;
                     }
                 }
+                Branch::Route(route, ways) => self.tell_ports(route, ways, line, before)?,
+            }
+            line.restore(here);
+        }
+        Ok(())
+    }
+
+    /// By which ports the event leaves, and why by no other that was asked.
+    fn tell_ports(
+        &mut self,
+        route: &Route,
+        ways: &[Way],
+        line: &mut Underway,
+        before: &Document,
+    ) -> anyhow::Result<()> {
+        let left = line.ports_of(route);
+        let conditions = route.conditions().iter().collect::<Vec<_>>();
+        let answers = self.rehearsal.answers(&conditions, line);
+        for (port, way) in ways.iter().enumerate() {
+            let (leaves, answer) = (left.contains(&port), answers.get(port));
+            let was_asked = route.mode() == RouteMode::All || left.first().is_some_and(|first| port < *first);
+            if !leaves && (!was_asked || answer.is_none()) {
+                continue;
+            }
+            writeln!(self.out, "{}", route.port(port))?;
+            answer.map_or(Ok(()), |answer| self.tell_answer(answer))?;
+            if leaves && way.is_empty() {
+                writeln!(self.out, "  nothing reads it")?;
+            }
+            if leaves {
+                let here = line.save();
+                self.tell_way(way, line, before)?;
+                line.restore(here);
             }
         }
         Ok(())
+    }
+
+    /// Whether a condition is true, and the comparisons that decided.
+    fn tell_answer(&mut self, (answer, reasons): &(bool, Vec<String>)) -> io::Result<()> {
+        let answer = if *answer { "yes" } else { "no" };
+        writeln!(self.out, "  {answer}: {}", printable(reasons.join("; ").as_bytes()))
     }
 
     /// What each step does to the event; the document behind them, unless one drops it.
     fn tell_steps(
         &mut self,
         transform: &Transform,
-        path: &mut Path,
+        line: &mut Underway,
         before: &Document,
-        line: Line<'_>,
     ) -> io::Result<Option<Document>> {
         let mut last = None;
-        for (number, step) in transform.steps.iter().enumerate() {
+        for step in &transform.steps {
             writeln!(self.out, "{}", step.name)?;
-            path.last_mut().into_iter().for_each(|(_, steps)| *steps = number + 1);
-            let Some(after) = self.rehearsal.document_after(path, line.line, line.read_at) else {
+            for answer in self.rehearsal.answers(&step.conditions(), line) {
+                self.tell_answer(&answer)?;
+                if !answer.0 {
+                    break;
+                }
+            }
+            self.rehearsal.apply(step, line);
+            let Some(after) = self.rehearsal.document(line) else {
                 writeln!(self.out, "  drops it")?;
                 return Ok(None);
             };
@@ -208,16 +237,6 @@ impl Teller<'_> {
         }
         Ok(())
     }
-}
-
-/// The transforms on the way so far, and how many steps of each were taken.
-type Path = Vec<(Arc<Transform>, usize)>;
-
-/// A line and when it is taken to be read.
-#[derive(Clone, Copy)]
-struct Line<'a> {
-    line: &'a [u8],
-    read_at: i64,
 }
 
 fn shown(value: &Value) -> String {

@@ -103,6 +103,14 @@ impl Comparison<'_> {
                 self.found.push(self.error(&way).at(expected.place, label));
             }
         }
+        if let Some(expected) = &self.test.route
+            && !self.outcome.ports.contains(&expected.value)
+        {
+            let ports = self.outcome.ports.iter().map(|port| format!("`{port}`")).collect::<Vec<_>>();
+            let ports = if ports.is_empty() { "no port of a route".to_owned() } else { ports.join(", ") };
+            let label = format!("expected `{}`", expected.value);
+            self.found.push(self.error(&format!("it leaves by {ports}")).at(expected.place, label));
+        }
         if let Some(expected) = &self.test.dropped_by
             && !self.outcome.dropped_by.as_ref().is_some_and(|step| is_of(step, &expected.value))
         {

@@ -34,6 +34,8 @@ table! {
         read_at: Option<Instant>,
         /// The outputs that every line must reach, all of them.
         outputs: Option<At<Vec<At<String>>>>,
+        /// The port of a route, as `ROUTE.PORT`, by which every line must leave.
+        route: Option<At<String>>,
         /// The transform, or the step as `TRANSFORM.STEP`, that must drop every line.
         dropped_by: Option<At<String>>,
         /// Fields that every line's document must have, in every output.
@@ -43,10 +45,11 @@ table! {
     }
 }
 
-/// The test of a table. `sources` are the names that it may take its lines from.
+/// The test of a table. `sources` are the names that it may take its lines from, `ports` those of routes.
 pub(super) fn decode<'n>(
     found: &Found<'_>,
     sources: impl Iterator<Item = &'n str> + Clone,
+    ports: impl Iterator<Item = &'n str> + Clone,
     decoder: &mut Decoder<'_>,
 ) -> Option<TestCase> {
     decoder.refuse_unknown(found, TEST.all_keys());
@@ -59,11 +62,30 @@ pub(super) fn decode<'n>(
                 .help(format!("the sources are {known}")),
         );
     }
-    if test.outputs.is_none() && test.dropped_by.is_none() && test.fields.is_none() && test.absent.is_none() {
+    if let Some(route) = &test.route
+        && !ports.clone().any(|port| port == route.value)
+    {
+        let (label, known) = suggest(&route.value, ports, "expected a port of a route, `ROUTE.PORT`");
+        let error = Diagnostic::error(format!("no port is called `{}`", route.value)).at(route.place, label);
+        let help = if known.is_empty() {
+            "the config has no routes".to_owned()
+        } else {
+            format!("the ports are {known}")
+        };
+        decoder.report(error.help(help));
+    }
+    if test.expects_nothing() {
         decoder.report(
             Diagnostic::error("a test that expects nothing")
-                .at(found.name.place, "expected `outputs`, `dropped_by`, `fields` or `absent`"),
+                .at(found.name.place, "expected `outputs`, `route`, `dropped_by`, `fields` or `absent`"),
         );
     }
     Some(test)
+}
+
+impl TestCase {
+    fn expects_nothing(&self) -> bool {
+        let way = self.outputs.is_none() && self.route.is_none() && self.dropped_by.is_none();
+        way && self.fields.is_none() && self.absent.is_none()
+    }
 }

@@ -245,12 +245,15 @@ impl Checker<'_> {
     fn tests(&mut self, raw: &Raw<'_>) -> Vec<TestCase> {
         let sources = self.nodes.iter().filter(|node| node.role == Role::Source);
         let sources = sources.map(|node| node.name.value.as_str());
+        let is_route = |node: &&Node| matches!(node.role, Role::FirstMatch | Role::AllMatches);
+        let ports = self.nodes.iter().filter(is_route).flat_map(|node| &node.ports).map(String::as_str);
         let mut tests = Vec::new();
         for test in &raw.tests {
             let name = Located { value: "[[tests]]", place: test.place };
             match test.value {
                 DeValue::Table(table) => {
-                    tests.extend(cases::decode(&Found::new(name, table), sources.clone(), &mut self.decoder));
+                    let found = Found::new(name, table);
+                    tests.extend(cases::decode(&found, sources.clone(), ports.clone(), &mut self.decoder));
                 }
                 _ => self.decoder.report(
                     Diagnostic::error("`tests` is a list of tables").at(test.place, "expected [[tests]]"),

@@ -17,9 +17,10 @@ use logweir_pipeline::matcher::{Condition, Item, ItemError, Literal, MODIFIERS, 
 use toml::de::{DeTable, DeValue};
 
 use super::decode::{Decoder, Given};
-use super::error::{Diagnostic, Place};
+use super::error::{Diagnostic, Place, Report};
 use super::nearest::suggest;
-use super::raw::entries;
+use super::raw::{ConfigFile, entries, parse_files};
+use super::schema::Key;
 use super::transforms::intern;
 use super::value::{At, Description, Value};
 
@@ -39,6 +40,26 @@ pub(crate) enum WrittenCondition {
         /// The values, and where they stand together.
         values: At<Vec<At<Literal>>>,
     },
+}
+
+/// The condition that a text outside of any config holds, with or without the braces of its table; or what is wrong with
+/// it, drawn. Variables of the environment are not there: whoever asks need not see them.
+pub(crate) fn parse(text: &str, keys: &Arc<Keys>) -> Result<Condition, String> {
+    const KEY: Key = Key::of::<WrittenCondition>("where", "Which events are meant.", &[]);
+    let is_whole = text.trim_start().starts_with(['{', '[']);
+    let text = if is_whole { format!("where = {text}") } else { format!("where = {{ {text} }}") };
+    let files = [ConfigFile { path: "condition".into(), text }];
+    let (trees, mut diagnostics) = parse_files(&files);
+    let mut decoder = Decoder::new(&files, &|_| None);
+    let mut members = trees.iter().flat_map(|tree| entries(0, tree.get_ref()));
+    let written = members.find(|entry| entry.key.value == KEY.name);
+    let condition = written.and_then(|entry| {
+        let (value, place) = (entry.value.value, entry.value.place);
+        let given = Given { value, place, key: &KEY, table: "the condition" };
+        WrittenCondition::decode(given, &mut decoder)?.checked(keys, &mut decoder)
+    });
+    diagnostics.append(&mut decoder.diagnostics);
+    condition.ok_or_else(|| Report { files: files.to_vec(), diagnostics }.render(false))
 }
 
 impl Value for WrittenCondition {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::decode::{Decoder, Found};
 use super::schema::{SectionKind, Table, table};
-use super::value::{At, Bytes, Integer, Listen};
+use super::value::{At, Bytes, Integer, Listen, Words};
 
 /// The keys before every section.
 pub(crate) const GLOBAL: SectionKind = SectionKind {
@@ -43,7 +43,7 @@ table! {
 pub(crate) const ADMIN: SectionKind = SectionKind {
     header: "admin",
     component: None,
-    summary: "The HTTP interface for health, metrics and the ledger. It asks for no password.",
+    summary: "The HTTP interface for health, metrics, the ledger and taps. It asks for no password.",
     shared: &[],
     keys: &[AdminKeys::KEYS],
 };
@@ -54,7 +54,26 @@ table! {
         /// Address of the interface, or "off". When the default is taken the process goes on without it; when an address
         /// written here is taken it does not start.
         listen: At<Listen> = "127.0.0.1:9598",
+        /// Who may see live events by `logweir tap`: "owner", processes of this host that root runs, or the user that
+        /// logweir runs as; "anyone" who reaches the interface; or "off", nobody.
+        tap: TapAccess = "owner",
     }
+}
+
+/// Who may see live events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TapAccess {
+    /// Processes of this host that root runs, or the user of this process.
+    Owner,
+    /// Whoever reaches the interface.
+    Anyone,
+    /// Nobody.
+    Off,
+}
+
+impl Words for TapAccess {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("owner", Self::Owner), ("anyone", Self::Anyone), ("off", Self::Off)];
 }
 
 /// `[dead_letter]`.
@@ -113,14 +132,16 @@ pub(crate) struct Admin {
     pub(crate) listen: Option<SocketAddr>,
     /// Whether the config names the address: then it must be free.
     pub(crate) required: bool,
+    /// Who may see live events.
+    pub(crate) tap: TapAccess,
 }
 
 impl Admin {
     /// From `[admin]`.
     pub(crate) fn decode(found: &Found<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let listen = AdminKeys::decode(found, decoder)?.listen;
+        let AdminKeys { listen, tap } = AdminKeys::decode(found, decoder)?;
         // A default stands where the section's name does.
-        Some(Self { listen: listen.value.0, required: listen.place != found.name.place })
+        Some(Self { listen: listen.value.0, required: listen.place != found.name.place, tap })
     }
 }
 

@@ -85,6 +85,11 @@ pub(crate) fn valid_lines(format: Format) -> Vec<Vec<u8>> {
     cases(format).into_iter().filter(|case| case.fields.is_some()).map(|case| case.line()).collect()
 }
 
+/// The names and lines of all cases, those that are not taken too.
+pub(crate) fn named_lines(format: Format) -> Vec<(String, Vec<u8>)> {
+    cases(format).into_iter().map(|case| (case.name.clone(), case.line())).collect()
+}
+
 impl Case {
     fn line(&self) -> Vec<u8> {
         match (&self.line, &self.line_hex, &self.repeat) {

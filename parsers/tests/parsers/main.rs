@@ -3,5 +3,6 @@
 
 mod cases;
 mod linear;
+mod oracle;
 mod properties;
 mod recorder;

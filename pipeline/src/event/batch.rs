@@ -99,7 +99,7 @@ pub(crate) struct Storage {
 
 /// The fields of a batch's events at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     fields: Vec<Field>,
     events: Vec<Event>,
 }
@@ -276,13 +276,13 @@ impl Batch {
     }
 
     /// Notes the fields of all events, so that [`Batch::restore`] can undo what is done to them from here on.
-    pub(crate) fn save(&self, snapshot: &mut Snapshot) {
+    pub fn save(&self, snapshot: &mut Snapshot) {
         snapshot.fields.clone_from(&self.fields);
         snapshot.events.clone_from(&self.events);
     }
 
     /// Gives all events the fields that they had.
-    pub(crate) fn restore(&mut self, snapshot: &mut Snapshot) {
+    pub fn restore(&mut self, snapshot: &mut Snapshot) {
         std::mem::swap(&mut self.fields, &mut snapshot.fields);
         std::mem::swap(&mut self.events, &mut snapshot.events);
     }

@@ -106,6 +106,20 @@ impl<'a> EventSink<'a> {
         }
     }
 
+    /// Gives a second key the value of a first one, unless it has one; `false` when neither has.
+    #[inline]
+    pub(crate) fn repeat(&mut self, key: KeyId, second: KeyId) -> bool {
+        if self.seen.may_contain(second)
+            && self.fields[self.first..].iter().any(|field| field.key() == second)
+        {
+            return true;
+        }
+        let field = self.fields[self.first..].iter().find(|field| field.key() == key);
+        let value = field.map(Field::value);
+        value.into_iter().for_each(|value| self.add(second, value));
+        value.is_some()
+    }
+
     /// Gives the fields to the event.
     #[inline]
     pub(crate) fn finish(self, event: &mut Event) {

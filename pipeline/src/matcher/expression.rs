@@ -5,6 +5,7 @@
 //! least one of its required literals, upper and lower case aside.
 //! Never: backtracks.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -77,6 +78,16 @@ impl Expression {
             .parse(&self.source)
             .ok()?;
         required(&hir)
+    }
+}
+
+/// Between slashes, with its flags behind.
+impl fmt::Display for Expression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "/{}/", self.source)?;
+        let Flags { ignore_case, multi_line, dot_all } = self.flags;
+        let flags = [(ignore_case, 'i'), (multi_line, 'm'), (dot_all, 's')];
+        flags.into_iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, flag)| write!(formatter, "{flag}"))
     }
 }
 

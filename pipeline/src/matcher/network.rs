@@ -5,7 +5,8 @@
 //! family is in a network of the other.
 //! Never: asks for a name.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::text::Text;
 
@@ -57,6 +58,16 @@ pub enum NetworkError {
 pub struct Network {
     first: Address,
     prefix: u8,
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Address { v6, bits } = self.first;
+        match u32::try_from(bits >> 96) {
+            Ok(bits) if !v6 => write!(formatter, "{}/{}", Ipv4Addr::from(bits), self.prefix),
+            _ => write!(formatter, "{}/{}", Ipv6Addr::from(bits), self.prefix),
+        }
+    }
 }
 
 impl Network {

@@ -5,6 +5,7 @@
 //! Never: holds a number that is not finite.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use super::text::Text;
 
@@ -48,6 +49,15 @@ impl Number {
         match text.parse::<i64>() {
             Ok(integer) => Some(integer.into()),
             Err(_) => text.parse().ok().and_then(Self::from_float),
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Form::Integer(integer) => integer.fmt(formatter),
+            Form::Float(bits) => f64::from_bits(bits).fmt(formatter),
         }
     }
 }

@@ -5,6 +5,8 @@
 //! lower case are one; no allocation.
 //! Never: knows where a value comes from.
 
+use std::fmt::{self, Write};
+
 use super::text::{Text, compared};
 
 /// Longest pattern, in characters.
@@ -54,6 +56,22 @@ pub struct Pattern {
     /// The literal of the shape.
     literal: Box<str>,
     cased: bool,
+}
+
+/// As it is written, in quotes; in lower case unless it is cased.
+impl fmt::Display for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_char('"')?;
+        for piece in &self.pieces {
+            match piece {
+                Piece::Character(character @ ('*' | '?')) => write!(formatter, "\\{character}")?,
+                Piece::Character(character) => formatter.write_char(*character)?,
+                Piece::One => formatter.write_char('?')?,
+                Piece::Any => formatter.write_char('*')?,
+            }
+        }
+        formatter.write_char('"')
+    }
 }
 
 /// What a pattern comes down to.

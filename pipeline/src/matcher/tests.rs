@@ -10,7 +10,7 @@ use logweir_parsers::Format;
 use logweir_parsers::key;
 
 use super::*;
-use crate::event::{Batch, ConstantSet, ConstantValue, EventFlags, Keys, Span};
+use crate::event::{Batch, ConstantSet, ConstantValue, EventFlags, KeyTable, Keys, Span};
 use crate::parse::Parser;
 use crate::stream::{Position, SourceMeta};
 use crate::testing;
@@ -192,4 +192,44 @@ fn the_limits_of_an_index_are_told() {
     assert!(matches!(Index::new(&[too_long]), Err(IndexError::LiteralBytes(2_200_000))));
     let too_many = vec![Condition::All(Vec::new()); 100_001];
     assert!(matches!(Index::new(&too_many), Err(IndexError::Conditions(100_001))));
+}
+
+#[test]
+fn the_comparisons_that_decided_are_told() {
+    let keys = Keys::new(100);
+    let line = r#"{"path":"/cart","status":503,"ip":"10.1.2.3","who":"Bob","same":"bob","none":null,"list":["x","y"]}"#;
+    let batch = batch(&keys, &[line]);
+    let item = |item: &str, values: &[Literal]| condition(&keys, item, values).unwrap();
+    let text = |text: &str| Literal::Text(text.to_owned());
+    let is_cart = item("path|startswith", &[text("/CART")]);
+    let is_probe = item("path", &[text("/healthz"), text("/a*b")]);
+    let fails = item("status|gte", &[Literal::Integer(500)]);
+    let names = (0..7).map(|number| text(&format!("n{number}"))).collect::<Vec<_>>();
+    let cart = "path is \"/cart\", matches \"/cart*\"";
+    let no_probe = "path is \"/cart\", does not match \"/healthz\" or \"/a*b\"";
+    let failed = "status is 503, matches ≥ 500";
+    for (condition, answer, expected) in [
+        (is_cart.clone(), true, &[cart][..]),
+        (is_probe.clone(), false, &[no_probe]),
+        (Condition::All(vec![is_cart.clone(), is_probe.clone(), fails.clone()]), false, &[no_probe]),
+        (Condition::All(vec![is_cart.clone(), fails.clone()]), true, &[cart, failed]),
+        (Condition::Any(vec![is_probe.clone(), fails.clone(), is_cart]), true, &[failed]),
+        (Condition::Not(Box::new(is_probe)), true, &[no_probe]),
+        (item("ip|cidr", &[text("10.0.0.0/8")]), true, &["ip is \"10.1.2.3\", matches 10.0.0.0/8"]),
+        (item("ip|cidr", &[text("::/0")]), false, &["ip is \"10.1.2.3\", does not match ::/0"]),
+        (item("path|re|i", &[text("^/C")]), true, &["path is \"/cart\", matches /^/C/i"]),
+        (item("who|fieldref", &[text("same")]), true, &["who is \"Bob\", matches the value of same"]),
+        (item("gone|exists", &[Literal::Bool(false)]), true, &["gone is absent, does not match anything"]),
+        (item("none", &[Literal::Null]), true, &["none is null, matches nothing"]),
+        (item("list", &[text("y")]), true, &["list is \"x\" and \"y\", matches \"y\""]),
+        (item("service.name", &[text("SHOP")]), true, &["service.name is \"shop\", matches \"shop\""]),
+        (
+            item("who", &names),
+            false,
+            &["who is \"Bob\", does not match \"n0\" or \"n1\" or \"n2\" or \"n3\" or \"n4\" or 2 others"],
+        ),
+    ] {
+        assert_eq!(condition.is_true(&batch, 0), answer, "{expected:?}");
+        assert_eq!(condition.reasons(&batch, 0, &KeyTable::new(Arc::clone(&keys))), expected);
+    }
 }

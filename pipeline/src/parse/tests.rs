@@ -167,6 +167,60 @@ fn every_line_of_a_real_host_is_understood() {
     assert!(failures.count() > 10);
 }
 
+/// A batch of these lines of a sender of the network, and of this host.
+fn from_senders(fields: ConstantSet, lines: [&str; 2]) -> [Map<String, Json>; 2] {
+    let text = |text: &str| ConstantValue::Text(text.to_owned());
+    let (mut remote, mut local) = (ConstantSet::default(), ConstantSet::default());
+    remote.add(key::SOURCE_IP, "source.ip", text("192.0.2.7"));
+    local.add(key::HOST_NAME, "host.name", text("relay"));
+    let mut source = testing::source(fields);
+    source.formats = vec![Format::Syslog];
+    let stream = testing::stream(source, ConstantSet::default());
+    let chunk = lines.concat();
+    let mut start = 0;
+    let events = lines.iter().zip(1..).map(|(line, sender)| {
+        let span = Span { start, len: u32::try_from(line.len()).unwrap() };
+        start += span.len;
+        let mut event = Batch::line(span, 0, 0, EventFlags::default());
+        event.sender = sender;
+        event
+    });
+    let events = events.collect();
+    let ack = stream.begin(Position::default(), 2, 0);
+    let keys = Keys::new(100);
+    let mut batch = Batch::new(Bytes::from(chunk), events, Arc::clone(&stream), 0, ack);
+    batch.senders = vec![Arc::new(remote), Arc::new(local)];
+    Parser::new(Arc::clone(&keys)).parse(&mut batch);
+    assert_eq!(batch.senders.len(), 2, "the senders are gone");
+    let mut encoder = JsonEncoder::new(keys);
+    [0, 1].map(|place: usize| {
+        let mut out = Writer::default();
+        encoder.write(&batch, &batch.events[place], &mut out);
+        serde_json::from_slice(out.as_slice()).unwrap()
+    })
+}
+
+#[test]
+fn an_event_of_the_network_is_of_the_host_that_it_names() {
+    let named = "<13>1 2026-11-23T12:00:00Z web-7 app - - - x";
+    let nameless = "<13>1 2026-11-23T12:00:00Z - app - - - x";
+    let host = |document: &Map<String, Json>| document["host.name"].clone();
+    let documents = from_senders(ConstantSet::default(), [named, named]);
+    assert_eq!(documents.each_ref().map(host), ["web-7", "relay"]);
+    let documents = from_senders(ConstantSet::default(), [nameless, nameless]);
+    assert_eq!(documents.each_ref().map(host), ["192.0.2.7", "relay"]);
+    let documents = from_senders(ConstantSet::default(), ["neither priority nor time", nameless]);
+    assert_eq!(
+        documents.each_ref().map(host),
+        ["192.0.2.7", "relay"],
+        "a line that no grammar takes has a sender too"
+    );
+    let mut configured = ConstantSet::default();
+    configured.add(key::HOST_NAME, "host.name", ConstantValue::Text("fleet".to_owned()));
+    let [remote, _] = from_senders(configured, [named, nameless]);
+    assert_eq!(host(&remote), "fleet");
+}
+
 /// Members that are remembered from line to line, and some that look like others.
 const MEMBERS: &[&str] = &[
     r#""time":"2023-11-14T22:13:20Z""#,

@@ -65,6 +65,12 @@ impl Route {
         &self.ports[number]
     }
 
+    /// The conditions of its ports, in the order in which they are asked; the rest has none.
+    #[must_use]
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
     /// The ports that an event leaves by, in order.
     #[must_use]
     pub fn ports_of(&self, batch: &Batch, index: usize) -> Vec<usize> {

@@ -20,4 +20,8 @@ impl Step for DropEvents {
     fn changes_events(&self) -> bool {
         false
     }
+
+    fn conditions(&self) -> Vec<&Condition> {
+        vec![&self.0]
+    }
 }

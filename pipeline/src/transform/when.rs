@@ -37,4 +37,8 @@ impl Step for When {
     fn changes_events(&self) -> bool {
         self.step.changes_events()
     }
+
+    fn conditions(&self) -> Vec<&Condition> {
+        [vec![&self.condition], self.step.conditions()].concat()
+    }
 }

@@ -1,6 +1,7 @@
 //! Addresses that are taken, forbidden or left behind.
 
-use std::net::{TcpListener, UdpSocket};
+use std::io::Write;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 
@@ -68,4 +69,33 @@ fn a_file_that_is_no_socket_is_left_alone() {
     lab.config.listen = vec![Listen::UnixDatagram(path.clone())];
     assert!(refusal(&lab).contains("no socket"));
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+}
+
+#[test]
+fn ipv6_is_listened_on_alone_and_together_with_ipv4() {
+    let free = |address: &str| {
+        let listener = TcpListener::bind((address, 0));
+        let listener = listener.unwrap_or_else(|error| panic!("this test needs IPv6 on loopback: {error}"));
+        listener.local_addr().unwrap()
+    };
+    for (listen_on, senders) in [("::1", &["::1"][..]), ("::", &["::1", "127.0.0.1"])] {
+        let address = free(listen_on);
+        for listen in [Listen::Tcp(address), Listen::Udp(address)] {
+            let is_tcp = matches!(listen, Listen::Tcp(_));
+            let run = Lab::new(listen).run();
+            for (number, sender) in senders.iter().enumerate() {
+                let text = format!("<13>by {sender}\n");
+                let to = (*sender, address.port());
+                if is_tcp {
+                    TcpStream::connect(to).unwrap().write_all(text.as_bytes()).unwrap();
+                } else {
+                    UdpSocket::bind((*sender, 0)).unwrap().send_to(text.as_bytes(), to).unwrap();
+                }
+                let received = &run.expect_count(number + 1)[number];
+                assert_eq!(received.text, format!("<13>by {sender}"));
+                assert_eq!(received.document["source.ip"], *sender, "on {address}");
+            }
+            run.finish();
+        }
+    }
 }

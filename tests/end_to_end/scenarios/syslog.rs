@@ -1,5 +1,7 @@
 //! Syslog over every transport into the real binary: numbered messages, hostile peers, and senders that others wrote.
 
+mod host_programs;
+mod limits;
 mod senders;
 
 use std::io::{Read, Write};
@@ -123,7 +125,9 @@ fn check_documents(store: &Store) {
         let (host, message) = (&document["host.hostname"], &document["message"]);
         assert!(host.as_str().is_some_and(|host| host.starts_with("web-")), "{document}");
         let remote = document["source.ip"] == "127.0.0.1" && document["observer.type"] == "forwarder";
-        assert_ne!(remote, document["host.name"].is_string(), "{message}: {document}");
+        // This host is an observer of what others say, and the host of what its own processes say.
+        assert_eq!(remote, document["host.name"] == *host, "{message}: {document}");
+        assert_eq!(remote, document["observer.hostname"].is_string(), "{message}: {document}");
     }
 }
 

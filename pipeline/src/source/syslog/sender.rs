@@ -50,7 +50,7 @@ impl SenderFields {
     }
 
     /// A host of the network, with the subject of its certificate. This host passes on what others say: it is the
-    /// observer, and `host` is what the message says.
+    /// observer, and `host` is what the message says, or the sender when it says nothing, which the parse stage sees.
     pub(super) fn remote(&self, address: SocketAddr, subject: Option<String>) -> Arc<ConstantSet> {
         let mut set = ConstantSet::default();
         let ip = ConstantValue::Text(address.ip().to_canonical().to_string());
