@@ -13,6 +13,7 @@ mod conditions;
 mod decode;
 pub(crate) mod error;
 mod expand;
+mod formats;
 mod graph;
 mod nearest;
 pub(crate) mod outputs;

@@ -298,8 +298,9 @@ pub(crate) fn source_meta(index: usize, source: &Source, ledger: &mut Ledger) ->
         name: source.name.clone(),
         formats: source.formats.clone(),
         parse_message: source.parse_message.clone(),
-        constants: Constants::new(source.fields.clone(), source.dataset.as_deref(), &source.namespace),
-        utc_offset: source.utc_offset,
+        constants: Constants::new(source.fields.clone(), source.dataset.as_deref(), &source.namespace)
+            .of_formats(&source.formats),
+        zone: source.zone.clone(),
         keep_original: source.keep_original,
         ledger: ledger.source(&source.name),
     }

@@ -2,13 +2,28 @@
 //!
 //! `cargo +nightly fuzz run json` in this folder fuzzes one format.
 
-use logweir_parsers::{Context, Format, KeyId, PresetId, Sink, preset::PRESETS};
+use logweir_parsers::{Context, Format, KeyId, Pattern, PresetId, Sink, Zone, key, preset::PRESETS};
 
 /// Parses a line as this format; any result is right but a panic.
 pub fn fuzz(format: Format, line: &[u8]) {
-    let context = Context { read_at: 1_700_000_000_000_000_000, utc_offset: 3_600 };
+    let context = Context { read_at: 1_700_000_000_000_000_000, zone: Zone::fixed(3_600) };
     if let Err(reject) = format.parse(line, &context, &mut Checker { line }) {
         assert!(reject.offset <= line.len());
+    }
+}
+
+/// Compiles the first line of the input as a pattern and parses the rest by it.
+pub fn fuzz_pattern(input: &[u8]) {
+    let (pattern, line) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
+    let Ok(pattern) = str::from_utf8(pattern) else { return };
+    match Pattern::new(pattern, &[], &mut |_| Some(key::MESSAGE)) {
+        Err(fault) => assert!(pattern.get(fault.span).is_some()),
+        Ok(pattern) => {
+            let context = Context { read_at: 1_700_000_000_000_000_000, zone: Zone::fixed(3_600) };
+            if let Err(rejection) = pattern.parse(line, &context, &mut Checker { line }) {
+                assert!(rejection.offset <= line.len());
+            }
+        }
     }
 }
 
@@ -61,6 +76,12 @@ impl Sink for Checker<'_> {
     }
 
     fn integer(&mut self, _: KeyId, _: i64) {}
+
+    fn float(&mut self, _: KeyId, value: f64) {
+        assert!(value.is_finite());
+    }
+
+    fn boolean(&mut self, _: KeyId, _: bool) {}
 
     fn timestamp(&mut self, _: i64) {}
 

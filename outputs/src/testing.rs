@@ -34,10 +34,10 @@ impl Source {
         let meta = SourceMeta {
             index: 0,
             name: "test".to_owned(),
-            formats: vec![format],
+            formats: vec![format.into()],
             parse_message: None,
             constants: Constants::new(fields, None, "default"),
-            utc_offset: 0,
+            zone: logweir_parsers::Zone::UTC,
             keep_original: false,
             ledger: Arc::new(SourceLedger::default()),
         };

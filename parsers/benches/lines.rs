@@ -104,6 +104,24 @@ fn json(dice: &mut Dice) -> String {
     )
 }
 
+/// A line of an application's log, as Java programs write it.
+pub(crate) fn application(number: u64) -> String {
+    let mut dice = Dice(number);
+    let trace = if dice.roll(2) == 0 { format!(" <{:016x}>", dice.roll(u64::MAX)) } else { String::new() };
+    format!(
+        "2023-11-{:02} {:02}:{:02}:{:02},{:03} [{}] shop.orders.{}{trace} - {} ({} ms)",
+        1 + dice.roll(28),
+        dice.roll(24),
+        dice.roll(60),
+        dice.roll(60),
+        dice.roll(1_000),
+        dice.pick(&["INFO", "WARN", "DEBUG"]),
+        dice.pick(&["api", "checkout", "stock"]),
+        dice.pick(MESSAGES),
+        dice.roll(5_000),
+    )
+}
+
 fn logfmt(dice: &mut Dice) -> String {
     format!(
         concat!(

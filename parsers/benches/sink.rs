@@ -127,6 +127,14 @@ impl Sink for FieldSink {
         self.fields.push(Field { key: key.0, tag: 7, length: 0, value: value as u64 });
     }
 
+    fn float(&mut self, key: KeyId, value: f64) {
+        self.fields.push(Field { key: key.0, tag: 10, length: 0, value: value.to_bits() });
+    }
+
+    fn boolean(&mut self, key: KeyId, value: bool) {
+        self.fields.push(Field { key: key.0, tag: 11, length: 0, value: u64::from(value) });
+    }
+
     fn timestamp(&mut self, nanos: i64) {
         self.fields.push(Field { key: key::TIMESTAMP.0, tag: 8, length: 0, value: nanos as u64 });
     }

@@ -4,11 +4,13 @@
 //! Promises: grammars have no clock; the same line and context give the same fields.
 //! Never: reads the time.
 
+use crate::Zone;
+
 /// Facts about the reading of a line, passed in by the caller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// When the line was read: nanoseconds since 1970-01-01T00:00:00Z. Resolves a missing year.
     pub read_at: i64,
-    /// Seconds east of UTC for a time that names no zone.
-    pub utc_offset: i32,
+    /// The zone of a time that names none.
+    pub zone: Zone,
 }

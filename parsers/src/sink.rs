@@ -48,6 +48,12 @@ pub trait Sink {
     /// A whole number.
     fn integer(&mut self, key: KeyId, value: i64);
 
+    /// A finite floating-point number.
+    fn float(&mut self, key: KeyId, value: f64);
+
+    /// True or false.
+    fn boolean(&mut self, key: KeyId, value: bool);
+
     /// The time at which the event happened, in nanoseconds since 1970-01-01T00:00:00Z. The last call counts.
     fn timestamp(&mut self, nanos: i64);
 

@@ -1,11 +1,16 @@
 //! Times as log lines write them, to nanoseconds since 1970-01-01T00:00:00Z.
 //!
-//! Owns: the notations CLF, RFC 3339, BSD (RFC 3164) and epoch numbers, and the day arithmetic below them.
+//! Owns: the notations CLF, RFC 3339, BSD (RFC 3164) and epoch numbers, and the day arithmetic below them; notations
+//! that a config describes are [`TimeLayout`]s.
 //! Promises: the proleptic Gregorian calendar; a date that does not exist, or that 64 bits of nanoseconds do not
 //! reach (before 1677, after 2262), is `None`. A leap second counts as the first second of the next minute.
 //! Never: reads a clock or a zone database; a missing year or zone comes from the [`Context`].
 
-use crate::Context;
+mod layout;
+
+pub use layout::TimeLayout;
+
+use crate::{Context, Zone};
 
 /// Nanoseconds in a second.
 pub const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -65,11 +70,11 @@ pub fn clf(text: &[u8]) -> Option<i64> {
 }
 
 /// An RFC 3339 time, `2023-11-14T22:13:20.003Z`, and its usual kin: a space or `t` for the `T`, a comma before the
-/// fraction, `+0200`, `+02` or ` UTC` for the zone. A time without a zone is `utc_offset` seconds east of UTC. A
-/// fraction finer than nanoseconds is cut.
+/// fraction, `+0200`, `+02` or ` UTC` for the zone. A time that names no zone is in `zone`. A fraction
+/// finer than nanoseconds is cut.
 #[inline]
 #[must_use]
-pub fn rfc3339(text: &[u8], utc_offset: i32) -> Option<i64> {
+pub fn rfc3339(text: &[u8], zone: &Zone) -> Option<i64> {
     #[rustfmt::skip] // one line a date, one a time
     let &[
         y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ',
@@ -85,9 +90,9 @@ pub fn rfc3339(text: &[u8], utc_offset: i32) -> Option<i64> {
         _ => (0, rest),
     };
     let offset = match rest {
-        [] => utc_offset,
+        [] => zone.offset_at(days * SECONDS_PER_DAY + second),
         [b'Z' | b'z'] | [b' ', b'U', b'T', b'C'] => 0,
-        [b' ', zone @ ..] | zone => offset(zone)?,
+        [b' ', named @ ..] | named => offset(named)?,
     };
     nanos(days, second, fraction, offset)
 }
@@ -95,7 +100,7 @@ pub fn rfc3339(text: &[u8], utc_offset: i32) -> Option<i64> {
 /// Bytes of a [`bsd`] time.
 pub(crate) const BSD_LENGTH: usize = 15;
 
-/// A BSD syslog time, `Oct  1 08:30:00`, at the context's offset, in the year that puts it nearest to `read_at`.
+/// A BSD syslog time, `Oct  1 08:30:00`, in the context's zone, in the year that puts it nearest to `read_at`.
 #[inline]
 #[must_use]
 pub fn bsd(text: &[u8], context: &Context) -> Option<i64> {
@@ -105,13 +110,26 @@ pub fn bsd(text: &[u8], context: &Context) -> Option<i64> {
     let month = month([m1, m2, m3])?;
     let day = if d1 == b' ' { two(b'0', d2)? } else { two(d1, d2)? };
     let second = second_of_day([h1, h2, n1, n2, s1, s2])?;
-    let read_at = context.read_at.div_euclid(NANOS_PER_SECOND) + i64::from(context.utc_offset);
-    let (year, _, _) = civil_from_days(read_at.div_euclid(SECONDS_PER_DAY));
-    let days = [year - 1, year, year + 1]
-        .into_iter()
-        .filter_map(|year| days(year, month, day))
-        .min_by_key(|days| (days * SECONDS_PER_DAY + second - read_at).unsigned_abs())?;
-    nanos(days, second, 0, context.utc_offset)
+    let read_at = context.read_at.div_euclid(NANOS_PER_SECOND);
+    let locals = years_around(read_at).into_iter().filter_map(|year| days(year, month, day));
+    let locals = locals.map(|days| days * SECONDS_PER_DAY + second);
+    nearest(locals, read_at, |local| context.zone.offset_at(local))
+}
+
+/// The year of a moment, the one before it and the one after it.
+#[inline]
+fn years_around(moment: i64) -> [i32; 3] {
+    let (year, _, _) = civil_from_days(moment.div_euclid(SECONDS_PER_DAY));
+    [year - 1, year, year + 1]
+}
+
+/// Of these local times, in seconds, the one nearest to a moment, in nanoseconds.
+#[inline]
+fn nearest(locals: impl Iterator<Item = i64>, moment: i64, offset_at: impl Fn(i64) -> i32) -> Option<i64> {
+    locals
+        .map(|local| local - i64::from(offset_at(local)))
+        .min_by_key(|found| (found - moment).unsigned_abs())?
+        .checked_mul(NANOS_PER_SECOND)
 }
 
 /// A decimal number of seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by magnitude:
@@ -235,7 +253,7 @@ mod tests {
     const READ_AT: i64 = 1_700_000_000 * NANOS_PER_SECOND;
 
     fn context(read_at: i64, utc_offset: i32) -> Context {
-        Context { read_at, utc_offset }
+        Context { read_at, zone: Zone::fixed(utc_offset) }
     }
 
     #[test]
@@ -285,17 +303,17 @@ mod tests {
             "2024-02-29T13:00:00",
             "2024-02-29T11:59:60Z",
         ] {
-            assert_eq!(rfc3339(text.as_bytes(), 3_600), Some(noon), "{text}");
+            assert_eq!(rfc3339(text.as_bytes(), &Zone::fixed(3_600)), Some(noon), "{text}");
         }
-        assert_eq!(rfc3339(b"2024-02-29T12:00:00.123456789123Z", 0), Some(noon + 123_456_789));
-        assert_eq!(rfc3339(b"2024-02-29T12:00:00,5Z", 0), Some(noon + 500_000_000));
+        assert_eq!(rfc3339(b"2024-02-29T12:00:00.123456789123Z", &Zone::UTC), Some(noon + 123_456_789));
+        assert_eq!(rfc3339(b"2024-02-29T12:00:00,5Z", &Zone::UTC), Some(noon + 500_000_000));
         for wrong in
             ["2024-02-30T12:00:00Z", "2024-02-29T12:00Z", "2024-02-29T12:00:00.Z", "2024-13-01T00:00:00Z"]
         {
-            assert_eq!(rfc3339(wrong.as_bytes(), 0), None, "{wrong}");
+            assert_eq!(rfc3339(wrong.as_bytes(), &Zone::UTC), None, "{wrong}");
         }
-        assert_eq!(rfc3339(b"1677-01-01T00:00:00Z", 0), None, "before the range");
-        assert_eq!(rfc3339(b"9999-12-31T23:59:59Z", 0), None, "after the range");
+        assert_eq!(rfc3339(b"1677-01-01T00:00:00Z", &Zone::UTC), None, "before the range");
+        assert_eq!(rfc3339(b"9999-12-31T23:59:59Z", &Zone::UTC), None, "after the range");
     }
 
     #[test]

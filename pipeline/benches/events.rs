@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use logweir_parsers::Format;
+use logweir_parsers::pattern::Leaf;
+use logweir_parsers::timestamp::TimeLayout;
+use logweir_parsers::{Format, Pattern, Zone};
 use logweir_pipeline::event::{ConstantSet, ConstantValue, Constants, EventFlags, JsonEncoder, Span, Writer};
 use logweir_pipeline::ledger::SourceLedger;
-use logweir_pipeline::parse::{Grammars, Parser};
+use logweir_pipeline::parse::{Body, Grammar, Grammars, OwnFormat, Parser, RegexFormat};
 use logweir_pipeline::{Batch, Keys, Position, SourceMeta, Stream};
+use regex::bytes::Regex;
 
 const CHUNK: usize = 256 * 1024;
 const NGINX: &str = "203.0.113.7 - alice [23/Nov/2026:08:30:00 +0000] \"GET /api/v1/products/1234?page=7&sort=price \
@@ -26,6 +29,10 @@ order 1234567 placed by alice for 12.50 EUR in 37 ms";
 const LOGFMT: &str = "time=2026-11-23T08:30:00.123Z level=info logger=checkout msg=\"order placed\" order=1234567 user=alice \
 amount=12.50 ok=true duration=37ms";
 
+const APPLICATION: &str = "2026-11-23 08:30:00,250 [INFO] shop.orders.checkout <4bf92f3577b34da6> - order 1234567 placed by alice for \
+12.50 EUR (37 ms)";
+const PATTERN: &str = "{@timestamp:%Y-%m-%d %H:%M:%S,%3f} [{log.level}] {log.logger}{? <{trace.id}>} - {message} ({event.duration:int} ms)";
+const REGEX: &str = r"^(?<timestamp>[-0-9]+ [:,0-9]+) \[(?<log.level>[A-Z]+)\] (?<log.logger>[a-z.]+)(?: <(?<trace.id>[0-9a-f]+)>)? - (?<message>.*) \((?<event.duration>[0-9]+) ms\)$";
 const SSHD: &str = "<38>Nov 23 08:30:00 web-1 sshd[4711]: Failed password for invalid user admin from 203.0.113.7 port 51234 ssh2";
 
 /// What is measured: its name, the format of the lines, a line, and the grammars of the message.
@@ -46,16 +53,39 @@ fn main() {
         "{:14} {:>6} {:>12} {:>16} {:>14} {:>10}",
         "format", "bytes", "parse ns", "parse+write ns", "MB/s of input", "document"
     );
-    for (name, format, line, parse_message) in CASES {
-        if only.as_deref().is_none_or(|only| only == *name) {
-            measure(name, line, &stream(*format, parse_message.clone()));
+    let known = CASES.iter().map(|(name, format, line, parse_message)| {
+        let stream = stream((*format).into(), parse_message.clone());
+        (*name, *line, Keys::new(1000), stream)
+    });
+    let own = [("own_pattern", own_pattern as fn(&Arc<Keys>) -> Body), ("own_regex", own_regex)];
+    let own = own.into_iter().map(|(name, make)| {
+        let keys = Keys::new(1000);
+        let body = make(&keys);
+        let format =
+            OwnFormat { name: name.to_owned(), dataset: None, constants: Vec::new(), zone: None, body };
+        let stream = stream(Grammar::Own(Arc::new(format)), None);
+        (name, APPLICATION, keys, stream)
+    });
+    for (name, line, keys, stream) in known.chain(own) {
+        if only.as_deref().is_none_or(|only| only == name) {
+            measure(name, line, keys, &stream);
         }
     }
 }
 
-fn measure(name: &str, line: &str, stream: &Arc<Stream>) {
+fn own_pattern(keys: &Arc<Keys>) -> Body {
+    Body::Pattern(Pattern::new(PATTERN, &[], &mut |name| keys.intern(name)).unwrap())
+}
+
+fn own_regex(keys: &Arc<Keys>) -> Body {
+    let types = [("event.duration".to_owned(), Leaf::by_name("int").unwrap())];
+    let layouts = [TimeLayout::new("%Y-%m-%d %H:%M:%S,%3f").unwrap()];
+    let regex = Regex::new(REGEX).unwrap();
+    Body::Regex(RegexFormat::new(regex, &types, &layouts, &mut |name| keys.intern(name)).unwrap())
+}
+
+fn measure(name: &str, line: &str, keys: Arc<Keys>, stream: &Arc<Stream>) {
     let chunk = Bytes::from((0..CHUNK / (line.len() + 1)).map(|_| format!("{line}\n")).collect::<String>());
-    let keys = Keys::new(1000);
     let mut parser = Parser::new(Arc::clone(&keys));
     let mut encoder = JsonEncoder::new(keys);
     let mut out = Writer::default();
@@ -99,16 +129,17 @@ fn best_of(mut work: impl FnMut()) -> Duration {
         .unwrap_or_default()
 }
 
-fn stream(format: Format, parse_message: Option<Grammars>) -> Arc<Stream> {
+fn stream(format: Grammar, parse_message: Option<Grammars>) -> Arc<Stream> {
     let mut fields = ConstantSet::default();
     fields.add(logweir_parsers::key::HOST_NAME, "host.name", ConstantValue::Text("web-1".to_owned()));
+    let formats = vec![format];
     let source = SourceMeta {
         index: 0,
         name: "web".to_owned(),
-        formats: vec![format],
+        constants: Constants::new(fields, None, "default").of_formats(&formats),
+        formats,
         parse_message,
-        constants: Constants::new(fields, None, "default"),
-        utc_offset: 0,
+        zone: Zone::UTC,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),
     };

@@ -179,9 +179,9 @@ fn stream(format: Format) -> Arc<Stream> {
     let source = SourceMeta {
         index: 0,
         name: "web".to_owned(),
-        formats: vec![format],
+        formats: vec![format.into()],
         constants: Constants::new(fields, None, "default"),
-        utc_offset: 0,
+        zone: logweir_parsers::Zone::UTC,
         parse_message: None,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),

@@ -162,9 +162,9 @@ fn stream() -> Arc<Stream> {
     let source = SourceMeta {
         index: 0,
         name: "web".to_owned(),
-        formats: vec![Format::NginxAccess],
+        formats: vec![Format::NginxAccess.into()],
         constants: Constants::new(fields, None, "default"),
-        utc_offset: 0,
+        zone: logweir_parsers::Zone::UTC,
         parse_message: None,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),

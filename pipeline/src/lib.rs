@@ -24,6 +24,7 @@ mod testing;
 pub mod time;
 pub mod transform;
 pub mod worker;
+pub mod zone;
 
 pub use ack::Ack;
 pub use event::{Batch, Event, Keys};

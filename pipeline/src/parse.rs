@@ -1,14 +1,18 @@
 //! The parse stage: each line through the source's formats, the first that fits; then, where the source asks for it,
 //! the message through grammars of its own.
 //!
-//! Owns: [`Parser`], one a worker.
+//! Owns: [`Parser`], one a worker; [`Grammar`], what it parses by, with the formats of the config.
 //! Promises: no line is lost: one that no grammar takes is delivered as `message` with
 //! `event.kind = "pipeline_error"` and the failing column in `error.message`; a line that was cut says so.
 //! Never: knows how any format looks.
 
 mod field;
+mod grammar;
 mod host;
 mod json_text;
+mod own;
+mod regex_format;
+mod regex_stop;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +20,15 @@ use std::sync::Arc;
 
 pub use field::Grammars;
 use field::{FieldParser, Reading};
+pub use grammar::{FormatId, Grammar, Scratch};
 use host::HostNames;
 use logweir_parsers::format::Format;
-use logweir_parsers::{Context, Reject, Sink, key, preset};
+use logweir_parsers::{Context, Rejection, Sink, key, preset};
+pub use own::{Body, OwnConstant, OwnFormat};
+pub use regex_format::{RegexFormat, RegexFormatError};
 
 use crate::ack::Ack;
-use crate::event::{Batch, Event, EventFlags, EventSink, KeyTable, Keys, Storage};
+use crate::event::{Batch, EventFlags, EventSink, KeyTable, Keys, Storage};
 use crate::stream::SourceMeta;
 
 /// Parses the lines of batches.
@@ -29,6 +36,7 @@ use crate::stream::SourceMeta;
 pub struct Parser {
     keys: KeyTable,
     storage: Storage,
+    scratch: Scratch,
     messages: FieldParser,
 }
 
@@ -36,14 +44,15 @@ impl Parser {
     /// A parser whose run-time keys go into `keys`.
     #[must_use]
     pub fn new(keys: Arc<Keys>) -> Self {
-        Self { keys: KeyTable::new(keys), storage: Storage::default(), messages: FieldParser::default() }
+        let (storage, scratch) = (Storage::default(), Scratch::default());
+        Self { keys: KeyTable::new(keys), storage, scratch, messages: FieldParser::default() }
     }
 
     /// Gives every event of the batch its fields.
     pub fn parse(&mut self, batch: &mut Batch) {
         batch.use_storage(std::mem::take(&mut self.storage));
         let source = Arc::clone(batch.stream.source());
-        let context = Context { read_at: batch.read_at, utc_offset: source.utc_offset };
+        let context = Context { read_at: batch.read_at, zone: source.zone.clone() };
         let invalid_utf8 = mark_invalid_utf8(batch);
         let hosts = HostNames::take(batch);
         let mut unparsed = 0;
@@ -52,11 +61,13 @@ impl Parser {
             let line = event.line.of(parts.chunk);
             let mut is_parsed = true;
             let mut sink = EventSink::new(parts.reborrow(), event.flags);
-            if let Err(reject) = parse_line(line, &source, &context, &mut sink, event) {
-                take_unparsed(line, &reject, &source, &mut sink, event);
+            let parsed = parse_line(line, &source, &context, &mut sink, &mut self.scratch);
+            event.format = parsed.as_ref().map_or_else(|_| source.first_format(), |format| *format);
+            if let Err((grammar, rejection)) = parsed {
+                take_unparsed(line, grammar, &rejection, &mut sink);
                 unparsed += 1;
                 is_parsed = false;
-            } else if source.keep_original && event.format != Format::Raw {
+            } else if source.keep_original && event.format != FormatId::Known(Format::Raw) {
                 sink.text_span(key::EVENT_ORIGINAL, line);
             }
             add_flags(event.flags, &mut sink);
@@ -65,7 +76,8 @@ impl Parser {
             if let Some(grammars) = source.parse_message.as_ref().filter(|_| is_parsed) {
                 let reading = self.messages.parse(parts.reborrow(), event, key::MESSAGE, grammars, &context);
                 // The program of a message may say things that nobody wrote a grammar for; a list is a claim.
-                unparsed += u64::from(reading == Reading::Refused && *grammars != Grammars::ByProgram);
+                unparsed +=
+                    u64::from(reading == Reading::Refused && !matches!(grammars, Grammars::ByProgram));
             }
         }
         hosts.give_back(batch);
@@ -80,48 +92,42 @@ impl Parser {
     }
 }
 
-/// Tries the source's formats in order. The error is the one of the format that came furthest.
+/// Tries the source's formats in order, and says which one took the line. The error is that of the format that came
+/// furthest.
 #[inline]
-fn parse_line(
+fn parse_line<'s>(
     line: &[u8],
-    source: &SourceMeta,
+    source: &'s SourceMeta,
     context: &Context,
     sink: &mut EventSink<'_>,
-    event: &mut Event,
-) -> Result<(), (Format, Reject)> {
-    let mut furthest: Option<(Format, Reject)> = None;
-    for &format in &source.formats {
-        match format.parse(line, context, sink) {
-            Ok(()) => {
-                event.format = format;
-                return Ok(());
-            }
-            Err(reject) => {
+    scratch: &mut Scratch,
+) -> Result<FormatId, (&'s str, Rejection<'s>)> {
+    let mut furthest: Option<(&str, Rejection<'_>)> = None;
+    for (place, grammar) in source.formats.iter().enumerate() {
+        match grammar.parse(line, context, sink, scratch) {
+            Ok(()) => return Ok(grammar.id(place)),
+            Err(rejection) => {
                 sink.roll_back();
-                if furthest.is_none_or(|(_, other)| reject.offset > other.offset) {
-                    furthest = Some((format, reject));
+                if furthest.is_none_or(|(_, other)| rejection.offset > other.offset) {
+                    furthest = Some((grammar.name(), rejection));
                 }
             }
         }
     }
     match furthest {
-        Some(reject) => Err(reject),
-        None => Format::Raw.parse(line, context, sink).map_err(|reject| (Format::Raw, reject)),
+        Some(rejection) => Err(rejection),
+        None => {
+            let parsed = Format::Raw.parse(line, context, sink);
+            parsed.map(|()| Format::Raw.into()).map_err(|rejection| (Format::Raw.name(), rejection))
+        }
     }
 }
 
 /// Keeps a line that no grammar took. Its dataset stays that of the first format, where its neighbours are.
 #[cold]
-fn take_unparsed(
-    line: &[u8],
-    (format, reject): &(Format, Reject),
-    source: &SourceMeta,
-    sink: &mut EventSink<'_>,
-    event: &mut Event,
-) {
-    event.format = source.formats.first().copied().unwrap_or(Format::Raw);
+fn take_unparsed(line: &[u8], grammar: &str, rejection: &Rejection<'_>, sink: &mut EventSink<'_>) {
     sink.text_span(key::MESSAGE, line);
-    let reason = format!("{}: {reject}", format.name());
+    let reason = format!("{grammar}: {rejection}");
     sink.made_text(key::ERROR_MESSAGE, std::iter::once(reason.as_bytes()));
     sink.preset(preset::PIPELINE_ERROR);
 }

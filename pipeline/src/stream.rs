@@ -9,12 +9,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use logweir_parsers::format::Format;
+use logweir_parsers::{Format, Zone};
 
 use crate::ack::{Ack, Outcome};
 use crate::event::{ConstantSet, Constants};
 use crate::ledger::SourceLedger;
-use crate::parse::Grammars;
+use crate::parse::{FormatId, Grammar, Grammars};
 use crate::source::syslog::ClockSkew;
 
 /// What is constant for one configured source.
@@ -25,17 +25,26 @@ pub struct SourceMeta {
     /// Its name in the config.
     pub name: String,
     /// The formats to try, in order. The first that fits takes the line.
-    pub formats: Vec<Format>,
+    pub formats: Vec<Grammar>,
     /// The grammars that read the message of a line that was parsed, if any do.
     pub parse_message: Option<Grammars>,
     /// Its constant fields.
     pub constants: Constants,
-    /// Seconds east of UTC for times that name no zone.
-    pub utc_offset: i32,
+    /// The zone of times that name none.
+    pub zone: Zone,
     /// Whether to keep the line as `event.original` beside the fields parsed from it.
     pub keep_original: bool,
     /// Its ledger.
     pub ledger: Arc<SourceLedger>,
+}
+
+impl SourceMeta {
+    /// The format to which a line belongs that none took: the dataset of its neighbours is the first one's.
+    #[inline]
+    #[must_use]
+    pub fn first_format(&self) -> FormatId {
+        self.formats.first().map_or(FormatId::Known(Format::Raw), |grammar| grammar.id(0))
+    }
 }
 
 /// A place in a stream.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use logweir_parsers::Zone;
+
 use crate::event::{ConstantSet, Constants};
 use crate::ledger::SourceLedger;
 use crate::stream::{Position, SourceMeta, Stream};
@@ -14,7 +16,7 @@ pub(crate) fn source(fields: ConstantSet) -> SourceMeta {
         formats: Vec::new(),
         parse_message: None,
         constants: Constants::new(fields, None, "default"),
-        utc_offset: 0,
+        zone: Zone::UTC,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),
     }

@@ -11,11 +11,11 @@ mod copy;
 mod dedupe;
 mod drop;
 mod flatten;
-mod json;
 mod keep;
 mod key_hash;
 mod lookup;
 mod members;
+mod parse;
 mod read;
 mod recent;
 mod redact;
@@ -39,15 +39,16 @@ use logweir_parsers::{KeyId, key};
 
 use crate::event::{Batch, Field, KeyTable, Keys};
 use crate::matcher::Condition;
+use crate::parse::Scratch;
 
 pub use convert::{ConvertFields, FieldType, TimeFormat, TimeFormatError};
 pub use copy::CopyFields;
 pub use dedupe::Dedupe;
 pub use drop::DropEvents;
 pub use flatten::FlattenFields;
-pub use json::ParseJson;
 pub use keep::{KeepFields, KeepPattern};
 pub use lookup::{Lookup, LookupConfig, LookupError};
+pub use parse::ParseField;
 pub use redact::{Redact, RedactAction, RedactKind};
 pub use remove::RemoveFields;
 pub use rename::RenameFields;
@@ -157,6 +158,7 @@ pub struct Bench {
     /// For a text that is made of several made ones.
     other: Vec<u8>,
     fields: Vec<Field>,
+    scratch: Scratch,
     finds: Vec<redact::Find>,
     /// The events that a step with `when` is for, and those of them that it kept.
     when: (Vec<u32>, Vec<u32>),
@@ -177,6 +179,7 @@ impl Bench {
             made: Vec::new(),
             other: Vec::new(),
             fields: Vec::new(),
+            scratch: Scratch::default(),
             finds: Vec::new(),
             when: Default::default(),
             reason: String::new(),

@@ -9,9 +9,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, bail};
 use clap::Args;
 use logweir_parsers::Context;
+use logweir_pipeline::event::KeyTable;
+use logweir_pipeline::parse::Scratch;
 use logweir_pipeline::router::{Branch, Route, RouteMode, Way};
 use logweir_pipeline::time::now;
 use logweir_pipeline::transform::Transform;
@@ -114,9 +118,10 @@ impl Teller<'_> {
 
     /// What each format said, up to the first that took the line.
     fn tell_formats(&mut self, line: &[u8], read_at: i64) -> io::Result<()> {
-        let context = Context { read_at, utc_offset: self.source.utc_offset };
+        let context = Context { read_at, zone: self.source.zone.clone() };
         for format in &self.source.formats {
-            match format.parse(line, &context, &mut Fields::default()) {
+            let mut fields = Fields::new(KeyTable::new(Arc::clone(&self.config.keys)));
+            match format.parse(line, &context, &mut fields, &mut Scratch::default()) {
                 Ok(()) => return writeln!(self.out, "{} reads it as {}", self.source.name, format.name()),
                 Err(reject) => {
                     write!(self.out, "{}: not {}, ", self.source.name, format.name())?;

@@ -7,30 +7,39 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use logweir_parsers::preset::{Constant, PRESETS};
-use logweir_parsers::{Context, FORMATS, Format, KeyId, PresetId, Reject, Sink, key};
+use logweir_parsers::{Context, FORMATS, Format, KeyId, PresetId, Rejection, Sink, Zone, key};
+use logweir_pipeline::Keys;
+use logweir_pipeline::event::KeyTable;
+use logweir_pipeline::parse::{Grammar, Scratch};
 use logweir_pipeline::time::{TimeText, now};
 use serde_json::{Map, Value, json};
 
+use super::ConfigArguments;
+use crate::config::nearest;
 use crate::exit::Exit;
 
 /// Longest line looked at; the rest of a longer one is left out.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Most names of fields in lines of a format that every config has.
+const KEYS_MAX: usize = 65_000;
 /// Letters of the line shown on each side of the failing column.
 const EXCERPT: usize = 60;
 
 /// Arguments of `logweir parse`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The format
-    #[arg(value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name())))]
+    /// The format: one of `logweir config-reference formats`, or one of the config
     format: String,
     /// A file of lines; standard input when absent
     file: Option<PathBuf>,
+    /// The config that has the format: a file, or a folder of files
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// One JSON object a line, also on a terminal
     #[arg(long)]
     json: bool,
@@ -38,7 +47,9 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn execute(&self) -> anyhow::Result<Exit> {
-        let format = Format::by_name(&self.format).context("no such format")?;
+        let Some((grammar, keys)) = self.grammar()? else {
+            return Ok(Exit::Usage);
+        };
         let mut input: Box<dyn BufRead> = match &self.file {
             Some(path) => {
                 let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -48,13 +59,15 @@ impl Arguments {
         };
         let as_json = self.json || !io::stdout().is_terminal();
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let context = Context { read_at: now(), utc_offset: 0 };
+        let context = Context { read_at: now(), zone: Zone::UTC };
+        let mut scratch = Scratch::default();
         let mut line = Vec::new();
         let (mut number, mut failed) = (0_u64, 0_u64);
         while read_line(&mut input, &mut line).context("cannot read the lines")? {
             number += 1;
-            let mut fields = Fields::default();
-            match format.parse(&line, &context, &mut fields) {
+            let mut fields = Fields::new(KeyTable::new(Arc::clone(&keys)));
+            fields.constants(&grammar);
+            match grammar.parse(&line, &context, &mut fields, &mut scratch) {
                 Ok(()) if as_json => writeln!(out, "{}", fields.into_json())?,
                 Ok(()) => fields.write_aligned(number, &mut out)?,
                 Err(reject) => {
@@ -66,10 +79,31 @@ impl Arguments {
         }
         out.flush()?;
         if failed > 0 {
-            writeln!(io::stderr(), "{failed} of {number} lines did not fit {}", format.name())?;
+            writeln!(io::stderr(), "{failed} of {number} lines did not fit {}", grammar.name())?;
             return Ok(Exit::Failed);
         }
         Ok(Exit::Success)
+    }
+
+    /// The format, and the table of its fields; `None` when the config is wrong, which was told.
+    fn grammar(&self) -> anyhow::Result<Option<(Grammar, Arc<Keys>)>> {
+        let mut names = FORMATS.iter().map(|format| format.name().to_owned()).collect::<Vec<_>>();
+        if let Some(format) = Format::by_name(&self.format) {
+            return Ok(Some((format.into(), Keys::new(KEYS_MAX))));
+        }
+        if let Some(path) = &self.config {
+            let Some(config) = (ConfigArguments { config: vec![path.clone()] }).load()? else {
+                return Ok(None);
+            };
+            if let Some(format) = config.formats.iter().find(|format| format.name == self.format) {
+                return Ok(Some((Grammar::Own(Arc::clone(format)), config.keys)));
+            }
+            names.extend(config.formats.iter().map(|format| format.name.clone()));
+        }
+        let near = nearest(&self.format, names.iter().map(String::as_str));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let more = if self.config.is_none() { ", and with --config those of a config" } else { "" };
+        bail!("no format is called `{}`{near} There are {}{more}", self.format, names.join(", "))
     }
 }
 
@@ -89,7 +123,12 @@ pub(super) fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Resu
 }
 
 /// Draws the line, after a word on its place, with a caret under the column where the grammar stopped.
-pub(super) fn explain(place: &str, line: &[u8], reject: Reject, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn explain(
+    place: &str,
+    line: &[u8],
+    reject: Rejection<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let offset = reject.offset.min(line.len());
     let before = printable(&line[offset.saturating_sub(EXCERPT * 4)..offset]);
     let skipped = before.chars().count().saturating_sub(EXCERPT);
@@ -110,20 +149,36 @@ pub(super) fn printable(text: &[u8]) -> String {
 }
 
 /// The fields of one line, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fields {
-    names: Vec<String>,
+    keys: KeyTable,
     members: Vec<(String, Value)>,
     timestamp: Option<i64>,
     preset: Option<PresetId>,
 }
 
 impl Fields {
+    /// None yet; their names are in this table.
+    pub(super) fn new(keys: KeyTable) -> Self {
+        Self { keys, members: Vec::new(), timestamp: None, preset: None }
+    }
+
+    /// What a format of the config adds, unless the line gives it.
+    fn constants(&mut self, grammar: &Grammar) {
+        if let Grammar::Own(format) = grammar {
+            let constants = format.constants.iter();
+            self.members
+                .extend(constants.map(|constant| (constant.name.clone(), parsed(&constant.value.to_json()))));
+        }
+    }
+
+    /// Adds a field, or gives it another value.
     fn add(&mut self, key: KeyId, value: Value) {
-        let number = usize::from(key.0);
-        let met = |number: usize| self.names.get(number.checked_sub(key::KNOWN.len())?).map(String::as_str);
-        let name = key::KNOWN.get(number).copied().or_else(|| met(number)).unwrap_or("?").to_owned();
-        self.members.push((name, value));
+        let name = String::from_utf8_lossy(self.keys.name(key)).into_owned();
+        match self.members.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.members.push((name, value)),
+        }
     }
 
     /// Time, fields, then what the grammar says by its preset.
@@ -183,16 +238,7 @@ fn joined<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Vec<u8> {
 
 impl Sink for Fields {
     fn key(&mut self, name: &[u8]) -> Option<KeyId> {
-        let name = String::from_utf8_lossy(name);
-        let known = key::KNOWN.iter().position(|known| *known == name);
-        let number = known.unwrap_or_else(|| {
-            let met = self.names.iter().position(|met| *met == name).unwrap_or_else(|| {
-                self.names.push(name.into_owned());
-                self.names.len() - 1
-            });
-            key::KNOWN.len() + met
-        });
-        u16::try_from(number).ok().map(KeyId)
+        self.keys.intern(name)
     }
 
     fn text_span(&mut self, key: KeyId, value: &[u8]) {
@@ -233,6 +279,14 @@ impl Sink for Fields {
         self.add(key, json!(value));
     }
 
+    fn float(&mut self, key: KeyId, value: f64) {
+        self.add(key, json!(value));
+    }
+
+    fn boolean(&mut self, key: KeyId, value: bool) {
+        self.add(key, json!(value));
+    }
+
     fn timestamp(&mut self, nanos: i64) {
         self.timestamp = Some(nanos);
     }
@@ -249,7 +303,7 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_failing_column() {
         let mut drawn = Vec::new();
-        let reject = Reject { offset: 4, expected: "a number" };
+        let reject = Rejection { offset: 4, expected: "a number" };
         explain("line 7,", b"a=1\tx", reject, &mut drawn).unwrap();
         assert_eq!(
             String::from_utf8(drawn).unwrap(),
@@ -261,7 +315,7 @@ mod tests {
     fn a_long_line_is_shown_around_the_column() {
         let mut drawn = Vec::new();
         let line = vec![b'x'; 100_000];
-        explain("line 1,", &line, Reject { offset: 50_000, expected: "y" }, &mut drawn).unwrap();
+        explain("line 1,", &line, Rejection { offset: 50_000, expected: "y" }, &mut drawn).unwrap();
         assert!(drawn.len() < 400);
     }
 
@@ -278,7 +332,7 @@ mod tests {
 
     #[test]
     fn fields_are_shown_in_their_order() {
-        let mut fields = Fields::default();
+        let mut fields = Fields::new(KeyTable::new(Keys::new(10)));
         fields.text_span(key::MESSAGE, b"hi \"you\"");
         let own = fields.key(b"own").unwrap();
         fields.integer(own, 5);

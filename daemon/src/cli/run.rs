@@ -14,6 +14,7 @@ use anyhow::Context;
 use clap::Args;
 use logweir_outputs::output::OutputKind;
 use logweir_pipeline::installation::Installation;
+use logweir_pipeline::parse::Grammar;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -176,7 +177,7 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
                 syslog.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             }
         };
-        let formats = source.formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+        let formats = source.formats.iter().map(Grammar::name).collect::<Vec<_>>().join(", ");
         lines.push(("reads", format!("{}: {what} as {formats}", source.name)));
     }
     for output in &config.outputs {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use logweir_pipeline::Keys;
+use logweir_pipeline::parse::OwnFormat;
 use logweir_pipeline::router::{Route, RouteMode};
 use logweir_pipeline::transform::Transform;
 use toml::de::{DeTable, DeValue};
@@ -16,6 +17,7 @@ use super::cases::{self, TestCase};
 use super::component::{Component, Fed, describe_types, types};
 use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
+use super::formats;
 use super::graph::{Graph, Node, Role};
 use super::nearest::suggest;
 use super::outputs::{self, Output};
@@ -29,7 +31,7 @@ use super::value::At;
 use super::ways::{self, Way};
 
 /// Tables whose members are named components.
-const COMPONENTS: &[&str] = &["sources", "transforms", "routes", "outputs"];
+const COMPONENTS: &[&str] = &["formats", "sources", "transforms", "routes", "outputs"];
 /// Tables that stand once.
 const SINGLE: &[&SectionKind] = &[&ADMIN, &DEAD_LETTER];
 
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) dead_letter: DeadLetter,
     /// The table of field names, with all that the config names.
     pub(crate) keys: Arc<Keys>,
+    /// The formats that it has itself.
+    pub(crate) formats: Vec<Arc<OwnFormat>>,
     /// The sources.
     pub(crate) sources: Vec<Source>,
     /// The transforms.
@@ -99,10 +103,12 @@ impl Checker<'_> {
         let dead_letter =
             self.single(raw, &DEAD_LETTER, |found, decoder| DeadLetter::decode(found, data_dir, decoder));
         let keys = Keys::new(settings.as_ref().map_or(1024, |settings| settings.keys_max));
+        self.formats(raw, &keys);
         let sources = self.sources(raw, &keys);
         let transforms = self.transforms(raw, &keys);
         let routes = self.routes(raw, &keys);
         let outputs = self.outputs(raw, &keys);
+        self.decoder.formats.warn_of_unused(&mut self.decoder.diagnostics);
         if outputs.is_empty() && !self.nodes.iter().any(|node| node.role == Role::Output) {
             self.decoder.report(
                 Diagnostic::error("the config has no output")
@@ -118,6 +124,7 @@ impl Checker<'_> {
             admin: admin?,
             dead_letter: dead_letter?,
             keys,
+            formats: self.decoder.formats.compiled().cloned().collect(),
             sources,
             transforms,
             routes,
@@ -182,6 +189,16 @@ impl Checker<'_> {
         let found = Found::new(name, table);
         self.decoder.refuse_unknown(&found, kind.all_keys());
         decode(&found, &mut self.decoder)
+    }
+
+    fn formats(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) {
+        for entry in raw.components.get("formats").into_iter().flatten() {
+            let Some(table) = self.table(entry) else { continue };
+            let name = format!("[formats.{}]", entry.key.value);
+            let found = Found::new(Located { value: &name, place: entry.key.place }, table);
+            let format = formats::decode(entry.key.value, &found, keys, &mut self.decoder);
+            self.decoder.formats.add(entry.key, format, &mut self.decoder.diagnostics);
+        }
     }
 
     fn sources(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) -> Vec<Source> {

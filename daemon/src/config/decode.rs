@@ -5,12 +5,14 @@
 //! right name; decoding goes on after each.
 //! Never: knows a key, or a type of value.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Diagnostic, Place};
 use super::expand;
+use super::formats::OwnFormats;
 use super::nearest::suggest;
 use super::raw::{ConfigFile, Entry, Located, entries};
 use super::schema::{Absent, Key};
@@ -56,6 +58,8 @@ impl<'a> Given<'a> {
 pub(crate) struct Decoder<'a> {
     files: &'a [ConfigFile],
     environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The formats of the config.
+    pub(crate) formats: OwnFormats,
     /// What is wrong, so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -63,7 +67,7 @@ pub(crate) struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     /// A decoder for tables from these files; `environment` gives the value of a variable.
     pub(crate) fn new(files: &'a [ConfigFile], environment: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { files, environment, diagnostics: Vec::new() }
+        Self { files, environment, formats: OwnFormats::default(), diagnostics: Vec::new() }
     }
 
     /// Notes what is wrong.
@@ -155,6 +159,19 @@ impl<'a> Decoder<'a> {
                 None
             }
         }
+    }
+
+    /// The place of a span of a text that stands here; of the whole, where it was written with escapes or variables.
+    pub(super) fn place_within(&self, place: Place, text: &str, span: Range<usize>) -> Place {
+        let written = self.files.get(place.file).and_then(|file| file.text.get(place.start..place.end));
+        let quotes = ["'\''", "\"\"\"", "'", "\""].into_iter().find(|quotes| {
+            let inside = written.and_then(|written| written.strip_prefix(quotes)?.strip_suffix(quotes));
+            inside == Some(text)
+        });
+        quotes.map_or(place, |quotes| {
+            let start = place.start + quotes.len();
+            Place::new(place.file, start + span.start..start + span.end)
+        })
     }
 
     /// The path, from the folder of the file in which it stands.

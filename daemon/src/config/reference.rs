@@ -28,7 +28,7 @@ pub(crate) fn reference(wanted: Option<&str>) -> Option<String> {
 
 /// The names that [`reference`] knows.
 pub(crate) fn names() -> Vec<String> {
-    sections().map(SectionKind::reference).chain(["formats".to_owned()]).collect()
+    sections().map(SectionKind::reference).collect()
 }
 
 fn append_section(section: &SectionKind, text: &mut String) {
@@ -58,7 +58,7 @@ fn append_key(key: &Key, indent: &str, text: &mut String) {
 }
 
 fn append_formats(text: &mut String) {
-    text.push_str("## Formats\n\nThe names that `parse` of a source and `logweir parse` take.\n\n");
+    text.push_str("## Formats\n\nThe names that `parse` of a source and `logweir parse` take, besides those of `[formats.NAME]`.\n\n");
     for format in FORMATS {
         append(
             text,

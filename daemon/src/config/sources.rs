@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
-use logweir_parsers::{Format, key};
+use logweir_parsers::{Format, Zone, key};
 use logweir_pipeline::Keys;
 use logweir_pipeline::event::{ConstantSet, ConstantValue};
-use logweir_pipeline::parse::Grammars;
+use logweir_pipeline::parse::{Grammar, Grammars};
 use logweir_pipeline::source::file::FileConfig;
 use logweir_pipeline::source::syslog::SyslogConfig;
 
@@ -20,7 +20,7 @@ use super::error::Diagnostic;
 use super::schema::{Key, SectionKind, Table, table};
 use super::transforms::intern;
 use super::value::tables::Fields;
-use super::value::{At, Bytes, Description, UtcOffset, Value};
+use super::value::{At, Bytes, Description, Value, ZoneByName};
 
 mod file;
 mod syslog;
@@ -63,9 +63,9 @@ fn stdin(found: &Found<'_>, _: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<
 table! {
     /// The keys that every source has.
     struct SourceKeys {
-        /// Format of the lines, or formats to try in order; a line that none takes is delivered as `message` with
+        /// Format of the lines, or formats to try in order, `[formats.NAME]` included; a line that none takes is delivered as `message` with
         /// `event.kind = "pipeline_error"`. Absent: `syslog` for a syslog source, `raw` for others.
-        parse: Option<Vec<Format>>,
+        parse: Option<Vec<Grammar>>,
         /// What reads the `message` of a line that `parse` took and adds fields; those of the line stay. "auto": the
         /// format of the program that wrote it, by `process.name`, such as `sshd`, or `pam`. A list: the first format
         /// that fits. A message that none takes is delivered with the fields of its line; with a list it counts as
@@ -77,8 +77,8 @@ table! {
         namespace: DataStreamPart = "default",
         /// Fields that every event of the source gets.
         fields: Option<Fields>,
-        /// Zone of times that name none.
-        utc_offset: UtcOffset = "Z",
+        /// Zone of times that name none, such as "Europe/Berlin" or "+02:00".
+        timezone: ZoneByName = "Z",
         /// Whether to keep the line as `event.original` beside the fields parsed from it.
         keep_original: bool = false,
     }
@@ -98,7 +98,7 @@ pub(crate) struct Source {
     /// Its name.
     pub(crate) name: String,
     /// The formats to try.
-    pub(crate) formats: Vec<Format>,
+    pub(crate) formats: Vec<Grammar>,
     /// The grammars that read the message of a line, if any do.
     pub(crate) parse_message: Option<Grammars>,
     /// The fields that all its events get.
@@ -107,8 +107,8 @@ pub(crate) struct Source {
     pub(crate) dataset: Option<String>,
     /// Its namespace.
     pub(crate) namespace: String,
-    /// Seconds east of UTC of times without a zone.
-    pub(crate) utc_offset: i32,
+    /// The zone of times that name none.
+    pub(crate) zone: Zone,
     /// Whether to keep the line.
     pub(crate) keep_original: bool,
     /// What it reads.
@@ -131,10 +131,10 @@ pub(crate) enum SourceKind {
 
 impl SourceKind {
     /// The formats of a source that names none.
-    fn default_formats(&self) -> Vec<Format> {
+    fn default_formats(&self) -> Vec<Grammar> {
         match self {
-            Self::File(_) | Self::Stdin { .. } => vec![Format::Raw],
-            Self::Syslog(_) => vec![Format::Syslog],
+            Self::File(_) | Self::Stdin { .. } => vec![Format::Raw.into()],
+            Self::Syslog(_) => vec![Format::Syslog.into()],
         }
     }
 
@@ -164,7 +164,7 @@ pub(crate) fn decode(
         fields,
         dataset: common.dataset.map(|part| part.0),
         namespace: common.namespace.0,
-        utc_offset: common.utc_offset.0,
+        zone: common.timezone.0,
         keep_original: common.keep_original,
         kind,
     })
@@ -201,7 +201,7 @@ fn constant_fields(
 }
 
 /// What Elasticsearch takes as a part of a data stream's name.
-struct DataStreamPart(String);
+pub(super) struct DataStreamPart(pub(super) String);
 
 impl Value for DataStreamPart {
     fn describe() -> Description {

@@ -7,6 +7,7 @@
 mod convert;
 mod fields;
 mod lookup;
+mod parse;
 mod redact;
 mod sampling;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use fields::{
     CopiedFields, FlattenedFields, Json, KeptFields, RemovedFields, RenamedFields, Severity, Values,
 };
 use lookup::LookupKeys;
+use parse::ParseKeys;
 use redact::Redacted;
 use sampling::{DedupeKeys, SampleKeys, ThrottleKeys};
 
@@ -132,6 +134,8 @@ steps! {
     throttle: Nested<ThrottleKeys>,
     /// Drops repeats.
     dedupe: Nested<DedupeKeys>,
+    /// Makes fields of the text in a field, as a format does of a line; they replace those that the event has.
+    parse: Nested<ParseKeys>,
     /// Makes fields of the JSON object in this field, as the format `json` does of a line.
     json: Json,
     /// Makes fields with dotted names of the objects in these fields.

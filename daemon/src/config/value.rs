@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use logweir_parsers::Zone;
 use logweir_parsers::timestamp::rfc3339;
+use logweir_pipeline::zone;
 use regex::bytes::Regex;
 use toml::de::DeValue;
 
@@ -196,20 +198,26 @@ fn did_you_mean(right: Option<String>) -> Option<String> {
     right.map(|right| format!("did you mean \"{right}\"?"))
 }
 
-/// A distance from UTC, in seconds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct UtcOffset(pub(crate) i32);
+/// The zone of times that name none.
+pub(crate) struct ZoneByName(pub(crate) Zone);
 
-impl Value for UtcOffset {
+impl Value for ZoneByName {
     fn describe() -> Description {
-        Description::new("offset from UTC", "a distance from UTC, such as \"+02:00\"")
+        Description::new(
+            "zone",
+            "a zone such as \"Europe/Berlin\", or a distance from UTC such as \"+02:00\"",
+        )
     }
 
     fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        match units::parse_utc_offset(&decoder.text(given)?) {
-            Some(seconds) => Some(Self(seconds)),
-            None => decoder.wrong(given, None),
+        let text = decoder.text(given)?;
+        let found = units::parse_utc_offset(&text).map(Zone::fixed).or_else(|| zone::zone(&text));
+        if found.is_none() {
+            let names = zone::names();
+            let near = nearest(&text, names.iter().map(String::as_str));
+            return decoder.wrong(given, did_you_mean(near.map(str::to_owned)));
         }
+        found.map(Self)
     }
 }
 
@@ -223,7 +231,7 @@ impl Value for Instant {
     }
 
     fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        match rfc3339(decoder.text(given)?.as_bytes(), 0) {
+        match rfc3339(decoder.text(given)?.as_bytes(), &Zone::UTC) {
             Some(nanos) => Some(Self(nanos)),
             None => decoder.wrong(given, None),
         }

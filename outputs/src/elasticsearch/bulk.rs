@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use logweir_parsers::format::Format;
 use logweir_parsers::{KeyId, key};
 use logweir_pipeline::event::{ConstantValue, EventFlags, JsonEncoder, Writer};
+use logweir_pipeline::parse::FormatId;
 use logweir_pipeline::{Batch, Event, Keys};
 
 use super::data_stream::data_stream_name;
@@ -36,7 +36,7 @@ pub struct BulkEncoder {
     /// An action line, ready but for the id.
     action: [u8; ACTION_LEN],
     /// The data streams of the stream's formats.
-    names: Vec<(Format, Arc<str>)>,
+    names: Vec<(FormatId, Arc<str>)>,
     /// Data streams that events name themselves.
     own_names: HashMap<String, Arc<str>>,
     own_name: Arc<str>,

@@ -1,7 +1,7 @@
 //! Lines of 64 KiB and 10 MB that are made to be slow. A grammar that is not linear in their length would take
 //! hours here, so the tests need no clock.
 
-use logweir_parsers::{Context, FORMATS, Format, KeyId, PresetId, Sink};
+use logweir_parsers::{Context, FORMATS, Format, KeyId, PresetId, Sink, Zone};
 
 use crate::cases::READ_AT;
 
@@ -46,6 +46,10 @@ impl Sink for Counter {
     }
 
     fn integer(&mut self, _: KeyId, _: i64) {}
+
+    fn float(&mut self, _: KeyId, _: f64) {}
+
+    fn boolean(&mut self, _: KeyId, _: bool) {}
 
     fn timestamp(&mut self, _: i64) {}
 
@@ -169,7 +173,7 @@ const WORST: &[&str] = &[
 ];
 
 fn parse_all(texts: &[&str], bytes: usize) {
-    let context = Context { read_at: READ_AT, utc_offset: 0 };
+    let context = Context { read_at: READ_AT, zone: Zone::UTC };
     for format in FORMATS {
         for beginning in beginnings(*format) {
             for text in texts {

@@ -4,5 +4,6 @@
 mod cases;
 mod linear;
 mod oracle;
+mod patterns;
 mod properties;
 mod recorder;

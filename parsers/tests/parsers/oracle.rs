@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use logweir_parsers::{Context, Format, preset};
+use logweir_parsers::{Context, Format, Zone, preset};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use syslog_loose::{IncompleteDate, Message, Protocol, Variant, parse_message_with_year_tz};
@@ -43,7 +43,7 @@ type Parts = BTreeMap<String, String>;
 
 /// What we read. A line that we do not take is delivered as its message.
 fn ours(line: &[u8]) -> Parts {
-    let context = Context { read_at: READ_AT, utc_offset: 0 };
+    let context = Context { read_at: READ_AT, zone: Zone::UTC };
     let Ok(recorder) = parse(Format::Syslog, line, &context, true) else {
         return text(&String::from_utf8_lossy(line))
             .map(|text| ("message".to_owned(), text))
@@ -66,6 +66,8 @@ fn ours(line: &[u8]) -> Parts {
             Recorded::Text(value) => text(value)?,
             Recorded::Integer(number) => number.to_string(),
             Recorded::Json(json) => with_lists(json),
+            Recorded::Float(number) => number.to_string(),
+            Recorded::Bool(truth) => truth.to_string(),
         };
         Some((part.to_owned(), value))
     };

@@ -10,6 +10,8 @@ pub(crate) enum Recorded {
     Text(String),
     Json(String),
     Integer(i64),
+    Float(f64),
+    Bool(bool),
 }
 
 /// Keeps the fields of one line.
@@ -40,6 +42,13 @@ pub(crate) fn parse<'a>(
         );
     }
     result.map(|()| recorder)
+}
+
+impl<'a> Recorder<'a> {
+    /// For fields with these names, numbered in their order.
+    pub(crate) fn of_names(line: &'a [u8], names: &[String]) -> Self {
+        Self { line, has_keys: true, names: names.to_vec(), fields: BTreeMap::new(), preset: None }
+    }
 }
 
 impl Recorder<'_> {
@@ -115,6 +124,15 @@ impl Sink for Recorder<'_> {
 
     fn integer(&mut self, key: KeyId, value: i64) {
         self.put(key, Recorded::Integer(value));
+    }
+
+    fn float(&mut self, key: KeyId, value: f64) {
+        assert!(value.is_finite(), "{value} is no JSON");
+        self.put(key, Recorded::Float(value));
+    }
+
+    fn boolean(&mut self, key: KeyId, value: bool) {
+        self.put(key, Recorded::Bool(value));
     }
 
     fn timestamp(&mut self, nanos: i64) {

@@ -16,6 +16,7 @@ use super::constants::{ConstantSet, ConstantValue};
 use super::sink::MEMBERS;
 use super::{Field, Span, Value};
 use crate::ack::Ack;
+use crate::parse::FormatId;
 use crate::stream::Stream;
 
 /// Facts about an event that its fields do not tell.
@@ -59,7 +60,7 @@ pub struct Event {
     pub(super) len: u32,
     pub(super) capacity: u32,
     /// The format that took the line.
-    pub format: Format,
+    pub format: FormatId,
     /// Its constant fields.
     pub preset: PresetId,
     /// The constant fields of the grammar that read one of its fields.
@@ -136,7 +137,7 @@ impl Batch {
             first: 0,
             len: 0,
             capacity: 0,
-            format: Format::Raw,
+            format: FormatId::Known(Format::Raw),
             preset: preset::NONE,
             second_preset: preset::NONE,
             flags,

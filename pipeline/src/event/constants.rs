@@ -6,13 +6,14 @@
 //! event's field, also a removed one, hides the constant.
 //! Never: changes after it was built.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use logweir_parsers::format::{FORMATS, Format};
-use logweir_parsers::preset::{Constant, PRESETS, PresetId};
+use logweir_parsers::format::FORMATS;
+use logweir_parsers::preset::{Constant, PIPELINE_ERROR, PRESETS, PresetId};
 use logweir_parsers::{KeyId, key, key::KeySet};
 
 use super::escape::append_escaped;
+use crate::parse::{FormatId, Grammar, OwnConstant, OwnFormat};
 
 /// The version of ECS that the documents follow.
 const ECS_VERSION: &str = "9.4.0";
@@ -153,30 +154,48 @@ pub struct Constants {
     fields: ConstantSet,
     dataset: Option<String>,
     namespace: String,
+    /// The formats of the config, at their places in the source's list.
+    own: Vec<Option<Arc<OwnFormat>>>,
     sets: Box<[OnceLock<Box<ConstantSet>>]>,
     seconds: Box<[OnceLock<Box<ConstantSet>>]>,
 }
 
 impl Constants {
-    /// The constants of a source: `fields` from its config (first, so that they win), then the preset's, then the data
-    /// stream's. `dataset` overrides the format's own.
+    /// The constants of a source: `fields` from its config (first, so that they win), then those of its format, then the
+    /// preset's, then the data stream's. `dataset` overrides the format's own.
     #[must_use]
     pub fn new(fields: ConstantSet, dataset: Option<&str>, namespace: &str) -> Self {
-        let empty = |count| std::iter::repeat_with(OnceLock::new).take(count).collect();
         Self {
             fields,
             dataset: dataset.map(str::to_owned),
             namespace: namespace.to_owned(),
+            own: Vec::new(),
             sets: empty(FORMATS.len() * PRESETS.len()),
             seconds: empty(PRESETS.len()),
         }
     }
 
+    /// The same for a source that tries these formats.
+    #[must_use]
+    pub fn of_formats(mut self, formats: &[Grammar]) -> Self {
+        let own = formats.iter().map(|grammar| match grammar {
+            Grammar::Own(format) => Some(Arc::clone(format)),
+            Grammar::Known(_) => None,
+        });
+        self.own = own.collect();
+        self.sets = empty((FORMATS.len() + formats.len()) * PRESETS.len());
+        self
+    }
+
     /// The constants of an event with this format and preset.
     #[inline]
     #[must_use]
-    pub fn set(&self, format: Format, preset: PresetId) -> &ConstantSet {
-        let slot = &self.sets[format as usize * PRESETS.len() + usize::from(preset.0)];
+    pub fn set(&self, format: FormatId, preset: PresetId) -> &ConstantSet {
+        let place = match format {
+            FormatId::Known(format) => format as usize,
+            FormatId::Own(place) => FORMATS.len() + usize::from(place),
+        };
+        let slot = &self.sets[place * PRESETS.len() + usize::from(preset.0)];
         slot.get_or_init(|| Box::new(self.make_set(format, preset)))
     }
 
@@ -189,8 +208,18 @@ impl Constants {
 
     /// The dataset of events of this format.
     #[must_use]
-    pub fn dataset(&self, format: Format) -> &str {
-        self.dataset.as_deref().unwrap_or(format.dataset())
+    pub fn dataset(&self, format: FormatId) -> &str {
+        self.dataset.as_deref().unwrap_or_else(|| match format {
+            FormatId::Known(format) => format.dataset(),
+            FormatId::Own(_) => self.own_format(format).map_or("", OwnFormat::dataset),
+        })
+    }
+
+    fn own_format(&self, format: FormatId) -> Option<&OwnFormat> {
+        match format {
+            FormatId::Known(_) => None,
+            FormatId::Own(place) => self.own.get(usize::from(place))?.as_deref(),
+        }
     }
 
     /// The data stream namespace of the source.
@@ -211,9 +240,14 @@ impl Constants {
     }
 
     #[cold]
-    fn make_set(&self, format: Format, preset: PresetId) -> ConstantSet {
+    fn make_set(&self, format: FormatId, preset: PresetId) -> ConstantSet {
         let text = |text: &str| ConstantValue::Text(text.to_owned());
         let mut set = self.fields.clone();
+        // What the format says of its lines is not said of one that it did not take.
+        let own = self.own_format(format).filter(|_| preset != PIPELINE_ERROR);
+        for OwnConstant { key, name, value, .. } in own.into_iter().flat_map(|own| &own.constants) {
+            set.add(*key, name, value.clone());
+        }
         for (key, value) in PRESETS[usize::from(preset.0)] {
             set.add_known(*key, (*value).into());
         }
@@ -224,4 +258,9 @@ impl Constants {
         set.add_known(key::ECS_VERSION, text(ECS_VERSION));
         set
     }
+}
+
+/// Slots for sets that are not made yet.
+fn empty(count: usize) -> Box<[OnceLock<Box<ConstantSet>>]> {
+    std::iter::repeat_with(OnceLock::new).take(count).collect()
 }

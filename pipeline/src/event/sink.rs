@@ -259,6 +259,16 @@ impl Sink for EventSink<'_> {
     }
 
     #[inline]
+    fn float(&mut self, key: KeyId, value: f64) {
+        self.add(key, Value::Float(value));
+    }
+
+    #[inline]
+    fn boolean(&mut self, key: KeyId, value: bool) {
+        self.add(key, Value::Bool(value));
+    }
+
+    #[inline]
     fn timestamp(&mut self, nanos: i64) {
         self.timestamp = Some(nanos);
     }

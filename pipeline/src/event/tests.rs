@@ -299,5 +299,5 @@ fn a_field_packs_and_unpacks_every_value() {
 #[test]
 fn an_event_without_a_time_has_the_time_of_reading() {
     let event: Event = Batch::line(Span::default(), 0, 42, EventFlags::default());
-    assert_eq!((event.timestamp, event.format), (42, Format::Raw));
+    assert_eq!((event.timestamp, event.format), (42, Format::Raw.into()));
 }

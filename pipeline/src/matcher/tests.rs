@@ -38,7 +38,7 @@ struct Case {
 fn batch(keys: &Arc<Keys>, lines: &[&str]) -> Batch {
     let mut own = ConstantSet::default();
     own.add(key::SERVICE_NAME, "service.name", ConstantValue::Text("shop".to_owned()));
-    let formats = vec![Format::by_name("json").unwrap()];
+    let formats = vec![Format::by_name("json").unwrap().into()];
     let mut of_source = ConstantSet::default();
     of_source.add(key::SERVICE_NAME, "service.name", ConstantValue::Text("hidden".to_owned()));
     of_source.add(key::TAGS, "tags", ConstantValue::List(vec!["a".to_owned(), "b".to_owned()]));
@@ -55,7 +55,7 @@ fn batch(keys: &Arc<Keys>, lines: &[&str]) -> Batch {
     let mut batch = Batch::new(Bytes::from(chunk), events, Arc::clone(&stream), 0, ack);
     Parser::new(Arc::clone(keys)).parse(&mut batch);
     for event in &batch.events {
-        assert_ne!(event.format, Format::Raw, "a line of a test is not JSON");
+        assert_ne!(event.format, Format::Raw.into(), "a line of a test is not JSON");
     }
     batch
 }

@@ -10,15 +10,16 @@ use logweir_parsers::format::Format;
 use logweir_parsers::{Context, KeyId, key};
 
 use super::json_text::unescape;
+use super::{Grammar, Scratch};
 use crate::event::{Event, EventSink, Field, MadeText, SinkParts, Value};
 
 /// Which grammars read a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Grammars {
     /// That of the program that wrote it (`process.name`), or that of PAM. A program without one is left alone.
     ByProgram,
     /// These, in order; the first that fits.
-    Listed(Vec<Format>),
+    Listed(Vec<Grammar>),
 }
 
 /// What became of a text.
@@ -37,6 +38,7 @@ pub(crate) enum Reading {
 pub(crate) struct FieldParser {
     /// A text that does not stand in the chunk as it is.
     text: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl FieldParser {
@@ -63,7 +65,7 @@ impl FieldParser {
             },
         };
         let by_program = match grammars {
-            Grammars::ByProgram => program_format(&parts, event, text),
+            Grammars::ByProgram => program_grammar(&parts, event, text),
             Grammars::Listed(_) => None,
         };
         let formats = match grammars {
@@ -75,8 +77,9 @@ impl FieldParser {
             return Reading::Skipped;
         }
         let mut sink = EventSink::resume(parts.reborrow(), event, made);
-        for &format in formats {
-            if format.parse(text, context, &mut sink).is_ok() {
+        for grammar in formats {
+            grammar.put_constants(&mut sink);
+            if grammar.parse(text, context, &mut sink, &mut self.scratch).is_ok() {
                 let known = event.timestamp;
                 sink.finish(event);
                 if known != context.read_at {
@@ -120,11 +123,11 @@ fn own_value(parts: &SinkParts<'_>, event: &Event, key: KeyId) -> Option<Value> 
 
 /// The grammar of the program that wrote the event.
 #[inline]
-fn program_format(parts: &SinkParts<'_>, event: &Event, text: &[u8]) -> Option<Format> {
+fn program_grammar(parts: &SinkParts<'_>, event: &Event, text: &[u8]) -> Option<Grammar> {
     let program = match own_value(parts, event, key::PROCESS_NAME) {
         Some(Value::Text(span) | Value::JsonText(span)) => span.of(parts.chunk),
         Some(Value::MadeText(span)) => span.of(parts.side),
         _ => b"",
     };
-    Format::of_message(program, text)
+    Format::of_message(program, text).map(Grammar::Known)
 }

@@ -22,7 +22,7 @@ pub(super) struct HostNames {
 impl HostNames {
     /// Borrows the senders from a batch.
     pub(super) fn take(batch: &mut Batch) -> Self {
-        let configured = batch.stream.source().constants.set(Format::Raw, preset::NONE);
+        let configured = batch.stream.source().constants.set(Format::Raw.into(), preset::NONE);
         let is_configured = configured.get(key::HOST_NAME).is_some();
         Self { senders: std::mem::take(&mut batch.senders), is_configured }
     }

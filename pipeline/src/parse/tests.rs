@@ -1,11 +1,14 @@
 //! Lines through both parses, as documents.
 
 use bytes::Bytes;
+use logweir_parsers::pattern::Leaf;
+use logweir_parsers::{Pattern, Zone};
 use proptest::prelude::*;
+use regex::bytes::Regex;
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
-use crate::event::{ConstantSet, ConstantValue, JsonEncoder, Span, Writer};
+use crate::event::{ConstantSet, ConstantValue, Constants, JsonEncoder, Span, Writer};
 use crate::stream::{Position, Stream};
 use crate::testing;
 
@@ -17,10 +20,27 @@ struct Parsed {
     unparsed: u64,
 }
 
-/// Parses lines as one batch.
+/// Parses lines by this format.
 fn parse(format: Format, parse_message: Option<Grammars>, fields: ConstantSet, lines: &[&str]) -> Parsed {
-    let mut source = testing::source(fields);
+    parse_with(Keys::new(100), format.into(), parse_message, fields, lines)
+}
+
+/// The same with a table of keys.
+fn parse_with(
+    keys: Arc<Keys>,
+    format: Grammar,
+    parse_message: Option<Grammars>,
+    fields: ConstantSet,
+    lines: &[&str],
+) -> Parsed {
+    let mut source = testing::source(fields.clone());
+    source.constants = Constants::new(fields, None, "default").of_formats(std::slice::from_ref(&format));
     (source.formats, source.parse_message) = (vec![format], parse_message);
+    parse_as(source, keys, lines)
+}
+
+/// Parses the lines of a source as one batch.
+fn parse_as(source: SourceMeta, keys: Arc<Keys>, lines: &[&str]) -> Parsed {
     let stream: Arc<Stream> = testing::stream(source, ConstantSet::default());
     let (mut chunk, mut events) = (Vec::new(), Vec::new());
     for line in lines {
@@ -29,7 +49,6 @@ fn parse(format: Format, parse_message: Option<Grammars>, fields: ConstantSet, l
         chunk.extend_from_slice(line.as_bytes());
     }
     let ack = stream.begin(Position::default(), events.len() as u64, 0);
-    let keys = Keys::new(100);
     let mut batch = Batch::new(Bytes::from(chunk), events, Arc::clone(&stream), 0, ack);
     let mut parser = Parser::new(Arc::clone(&keys));
     parser.parse(&mut batch);
@@ -106,7 +125,7 @@ fn a_message_that_is_not_in_the_chunk_is_read_from_the_side_buffer() {
 #[test]
 fn a_text_in_the_side_buffer_can_hold_json() {
     let line = r#"{"message":"{\"a\":\"x \\\"y\\\"\",\"n\":1,\"list\":[1],\"level\":\"warn\"}"}"#;
-    let listed = Some(Grammars::Listed(vec![Format::Json]));
+    let listed = Some(Grammars::Listed(vec![Format::Json.into()]));
     let parsed = parse(Format::Json, listed, ConstantSet::default(), &[line]);
     assert_has(&parsed.documents[0], &json!({ "a": "x \"y\"", "n": 1, "list": [1], "log.level": "warn" }));
     assert_eq!(parsed.unparsed, 0);
@@ -125,7 +144,7 @@ fn a_message_that_no_grammar_takes_leaves_no_trace() {
     let auto = parse(Format::Syslog, Some(Grammars::ByProgram), ConstantSet::default(), &lines);
     assert_eq!(auto.documents, plain.documents);
     assert_eq!(auto.unparsed, 0);
-    let listed = Some(Grammars::Listed(vec![Format::Sudo, Format::Netfilter]));
+    let listed = Some(Grammars::Listed(vec![Format::Sudo.into(), Format::Netfilter.into()]));
     let listed = parse(Format::Syslog, listed, ConstantSet::default(), &lines);
     assert_eq!(listed.documents, plain.documents);
     assert_eq!(listed.unparsed, 4, "the last line has no message");
@@ -134,7 +153,7 @@ fn a_message_that_no_grammar_takes_leaves_no_trace() {
 #[test]
 fn a_list_is_tried_in_order_whatever_the_program() {
     let line = "<38>Nov 14 22:13:20 web1 my-login: (to root) alice on pts/0";
-    let listed = Some(Grammars::Listed(vec![Format::Sshd, Format::Su]));
+    let listed = Some(Grammars::Listed(vec![Format::Sshd.into(), Format::Su.into()]));
     let parsed = parse(Format::Syslog, listed, ConstantSet::default(), &[line]);
     assert_has(&parsed.documents[0], &json!({ "event.action": "su", "user.name": "alice" }));
     assert_eq!(parsed.unparsed, 0);
@@ -167,6 +186,76 @@ fn every_line_of_a_real_host_is_understood() {
     assert!(failures.count() > 10);
 }
 
+/// A format of the config, as its `[formats.NAME]` would make it.
+fn own(keys: &Arc<Keys>, body: Body, zone: Option<Zone>) -> Grammar {
+    let constant = |name: &str, value| OwnConstant::new(keys.intern(name).unwrap(), name.to_owned(), value);
+    let constants = vec![
+        constant("labels.tier", ConstantValue::Integer(2)),
+        constant("event.category", ConstantValue::List(vec!["web".to_owned()])),
+        constant("user.name", ConstantValue::Text("nobody".to_owned())),
+    ];
+    Grammar::Own(Arc::new(OwnFormat { name: "own".to_owned(), dataset: None, constants, zone, body }))
+}
+
+#[test]
+fn a_format_of_the_config_reads_a_message_wherever_it_stands() {
+    let keys = Keys::new(100);
+    let regex = Regex::new(r"^order (?<labels.order>\d+)(?: by (?<user.name>\w+))?$").unwrap();
+    let types = [("labels.order".to_owned(), Leaf::by_name("int").unwrap())];
+    let body = Body::Regex(RegexFormat::new(regex, &types, &[], &mut |name| keys.intern(name)).unwrap());
+    let listed = Some(Grammars::Listed(vec![own(&keys, body, None)]));
+    let lines = [
+        r#"{"message":"order 5 by alice"}"#,
+        r#"{"message":"order 6 by al\u0069ce"}"#,
+        r#"{"message":"order 7","labels.tier":1}"#,
+        r#"{"message":"order x"}"#,
+    ];
+    let parsed = parse_with(keys, Format::Json.into(), listed, ConstantSet::default(), &lines);
+    let category = json!(["web"]);
+    for (document, order, user, tier) in [(0, 5, "alice", 2), (1, 6, "alice", 2), (2, 7, "nobody", 1)] {
+        let expected = json!({
+            "labels.order": order, "user.name": user, "labels.tier": tier, "event.category": category,
+            "event.dataset": "generic",
+        });
+        assert_has(&parsed.documents[document], &expected);
+    }
+    assert!(!parsed.documents[3].contains_key("labels.tier"), "{:?}", parsed.documents[3]);
+    assert_eq!(parsed.unparsed, 1);
+}
+
+#[test]
+fn a_format_of_the_config_has_its_own_zone_and_constants() {
+    let keys = Keys::new(100);
+    let pattern = Pattern::new("{@timestamp:%F %T} {message}", &[], &mut |name| keys.intern(name)).unwrap();
+    let grammar = own(&keys, Body::Pattern(pattern), crate::zone::zone("Europe/Berlin"));
+    let lines = ["2026-07-23 09:30:00 summer", "2026-11-23 09:30:00 winter", "2026-11-23 broken"];
+    let parsed = parse_with(keys, grammar, None, ConstantSet::default(), &lines);
+    for (document, time) in [(0, "2026-07-23T07:30:00.000Z"), (1, "2026-11-23T08:30:00.000Z")] {
+        let expected = json!({
+            "@timestamp": time, "labels.tier": 2, "event.category": ["web"], "user.name": "nobody",
+            "event.kind": "event",
+        });
+        assert_has(&parsed.documents[document], &expected);
+    }
+    let expected = json!({
+        "event.kind": "pipeline_error", "error.message": "own: expected a time by `%F %T` at column 12",
+    });
+    assert_has(&parsed.documents[2], &expected);
+    assert!(!parsed.documents[2].contains_key("event.category"), "a broken line is called what it is not");
+}
+
+#[test]
+fn a_zone_by_name_is_for_all_formats_of_its_source() {
+    let mut source = testing::source(ConstantSet::default());
+    source.formats = vec![Format::Syslog.into()];
+    source.zone = crate::zone::zone("Europe/Berlin").unwrap();
+    let lines = ["<13>2026-07-23T09:30:00 web1 app: summer", "<13>2026-11-23T09:30:00 web1 app: winter"];
+    let parsed = parse_as(source, Keys::new(100), &lines);
+    for (document, time) in [(0, "2026-07-23T07:30:00.000Z"), (1, "2026-11-23T08:30:00.000Z")] {
+        assert_has(&parsed.documents[document], &json!({ "@timestamp": time, "process.name": "app" }));
+    }
+}
+
 /// A batch of these lines of a sender of the network, and of this host.
 fn from_senders(fields: ConstantSet, lines: [&str; 2]) -> [Map<String, Json>; 2] {
     let text = |text: &str| ConstantValue::Text(text.to_owned());
@@ -174,7 +263,7 @@ fn from_senders(fields: ConstantSet, lines: [&str; 2]) -> [Map<String, Json>; 2]
     remote.add(key::SOURCE_IP, "source.ip", text("192.0.2.7"));
     local.add(key::HOST_NAME, "host.name", text("relay"));
     let mut source = testing::source(fields);
-    source.formats = vec![Format::Syslog];
+    source.formats = vec![Format::Syslog.into()];
     let stream = testing::stream(source, ConstantSet::default());
     let chunk = lines.concat();
     let mut start = 0;

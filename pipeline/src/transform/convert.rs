@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::tz::{Offset, TimeZone};
-use logweir_parsers::KeyId;
+use jiff::tz::TimeZone;
+use logweir_parsers::{KeyId, Zone};
 
 use super::{Bench, Step, read};
 use crate::event::{Batch, Value};
@@ -40,7 +40,7 @@ pub enum FieldType {
 /// How a time is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimeFormat {
-    /// RFC 3339; without an offset it is the source's.
+    /// RFC 3339; a time without an offset is in the source's zone.
     Rfc3339,
     /// Seconds since 1970-01-01T00:00:00Z, perhaps with a fraction.
     Unix,
@@ -70,33 +70,35 @@ impl TimeFormat {
         let sample = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
         let text = strtime::format(pattern, &sample).map_err(TimeFormatError::Directive)?;
         let parsed = BrokenDownTime::parse(pattern, &text).map_err(TimeFormatError::Directive)?;
-        instant(&parsed, 0).ok_or(TimeFormatError::NoDate)?;
+        instant(&parsed, &Zone::UTC).ok_or(TimeFormatError::NoDate)?;
         Ok(Self::Pattern(pattern.to_owned()))
     }
 
-    /// Nanoseconds since 1970-01-01T00:00:00Z; `utc_offset` in seconds is for a time that tells none.
-    fn parse(&self, text: &str, utc_offset: i32) -> Option<i64> {
+    /// Nanoseconds since 1970-01-01T00:00:00Z; `zone` is for a time that tells none.
+    fn parse(&self, text: &str, zone: &Zone) -> Option<i64> {
         match self {
             Self::Unix => unix_seconds(text),
             Self::UnixMillis => text.parse::<i64>().ok()?.checked_mul(SECOND / 1000),
             Self::Rfc3339 => match text.parse::<Timestamp>() {
                 Ok(timestamp) => nanos(timestamp),
-                Err(_) => at_offset(text.parse::<DateTime>().ok()?, utc_offset),
+                Err(_) => in_zone(text.parse::<DateTime>().ok()?, zone),
             },
-            Self::Pattern(pattern) => instant(&BrokenDownTime::parse(pattern, text).ok()?, utc_offset),
+            Self::Pattern(pattern) => instant(&BrokenDownTime::parse(pattern, text).ok()?, zone),
         }
     }
 }
 
-fn instant(parsed: &BrokenDownTime, utc_offset: i32) -> Option<i64> {
+fn instant(parsed: &BrokenDownTime, zone: &Zone) -> Option<i64> {
     match parsed.to_timestamp() {
         Ok(timestamp) => nanos(timestamp),
-        Err(_) => at_offset(parsed.to_datetime().ok()?, utc_offset),
+        Err(_) => in_zone(parsed.to_datetime().ok()?, zone),
     }
 }
 
-fn at_offset(time: DateTime, utc_offset: i32) -> Option<i64> {
-    nanos(Offset::from_seconds(utc_offset).ok()?.to_timestamp(time).ok()?)
+fn in_zone(time: DateTime, zone: &Zone) -> Option<i64> {
+    let local = TimeZone::UTC.to_timestamp(time).ok()?;
+    let offset = zone.offset_at(local.as_second());
+    nanos(local)?.checked_sub(i64::from(offset) * SECOND)
 }
 
 fn nanos(timestamp: Timestamp) -> Option<i64> {
@@ -139,13 +141,13 @@ impl FieldType {
         }
     }
 
-    fn convert(&self, text: &str, utc_offset: i32, made: &mut Vec<u8>) -> Option<Converted> {
+    fn convert(&self, text: &str, zone: &Zone, made: &mut Vec<u8>) -> Option<Converted> {
         made.clear();
         Some(Converted::Value(match self {
             Self::Integer => Value::Integer(integer(text)?),
             Self::Float => Value::Float(text.parse().ok().filter(|number: &f64| number.is_finite())?),
             Self::Bool => Value::Bool(truth(text)?),
-            Self::Time(format) => Value::Time(format.parse(text, utc_offset)?),
+            Self::Time(format) => Value::Time(format.parse(text, zone)?),
             Self::Ip => {
                 let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
                 let address = bare.parse::<IpAddr>().ok()?;
@@ -196,7 +198,7 @@ fn truth(text: &str) -> Option<bool> {
 
 impl Step for ConvertFields {
     fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench) {
-        let utc_offset = batch.stream.source().utc_offset;
+        let zone = batch.stream.source().zone.clone();
         for (key, wanted) in &self.0 {
             for index in selected.iter().map(|&index| index as usize) {
                 let own = batch.get(index, *key);
@@ -205,7 +207,7 @@ impl Step for ConvertFields {
                 }
                 let Some(text) = read::text_of(batch, index, *key, own, &mut bench.room) else { continue };
                 let text = std::str::from_utf8(text).ok();
-                match text.and_then(|text| wanted.convert(text, utc_offset, &mut bench.made)) {
+                match text.and_then(|text| wanted.convert(text, &zone, &mut bench.made)) {
                     Some(Converted::Value(value)) => batch.set(index, *key, value),
                     Some(Converted::Made) => {
                         if text.map(str::as_bytes) != Some(&*bench.made) || *wanted == FieldType::Text {
@@ -245,7 +247,7 @@ mod tests {
             (pattern("%s"), "1795422600", Some(second)),
             (pattern("%Y-%m-%d"), "1970-01-32", None),
         ] {
-            assert_eq!(format.parse(text, 3600), expected, "{format:?} {text}");
+            assert_eq!(format.parse(text, &Zone::fixed(3600)), expected, "{format:?} {text}");
         }
     }
 

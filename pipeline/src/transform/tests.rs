@@ -18,7 +18,7 @@ use crate::time::SECOND;
 /// A batch of these lines, JSON or not, read at `read_at`.
 fn batch(keys: &Arc<Keys>, lines: &[&[u8]], read_at: i64) -> Batch {
     let mut source = testing::source(ConstantSet::default());
-    source.formats = vec![Format::Json];
+    source.formats = vec![Format::Json.into()];
     let stream = testing::stream(source, ConstantSet::default());
     let chunk = lines.join(&b'\n');
     let mut start = 0;
@@ -84,7 +84,7 @@ fn an_object_of_too_many_names_stays_whole_and_its_members_are_written_all_the_s
     assert!(documents[0].contains(r#""o":{"a":1,"b":2,"c":3}"#), "{documents:?}");
     assert!(documents[0].contains("more members than there is room for names"), "{documents:?}");
     assert_eq!(flattened.steps[0].failed(), 1);
-    let parsed = transform(ParseJson(key));
+    let parsed = transform(ParseField::json(key));
     let documents = apply(&parsed, &keys, &[line, r#"{"o":"{\"x\":{\"\\n\":1},\"y\":2}"}"#], 0);
     assert!(documents[0].contains(r#""a":1,"b":2,"c":3"#), "{documents:?}");
     assert!(documents[1].contains(r#""x":{"\n":1},"y":2"#), "{documents:?}");
@@ -147,8 +147,8 @@ fn all_steps(keys: &Arc<Keys>) -> Transform {
         Box::new(SetFields(vec![(made, SetValue::Template(template))])),
         Box::new(redact),
         Box::new(TruncateFields(vec![(made, 7), (o, 5), (key::MESSAGE, 3)])),
-        Box::new(ParseJson(key::MESSAGE)),
-        Box::new(ParseJson(o)),
+        Box::new(ParseField::json(key::MESSAGE)),
+        Box::new(ParseField::json(o)),
         Box::new(FlattenFields(both())),
         Box::new(NormalizeSeverity(made)),
         Box::new(CopyFields(vec![(o, key::USER_ID)])),

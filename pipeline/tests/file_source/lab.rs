@@ -164,7 +164,7 @@ impl Lab {
                 formats: Vec::new(),
                 parse_message: None,
                 constants: Constants::new(ConstantSet::default(), None, "default"),
-                utc_offset: 0,
+                zone: logweir_parsers::Zone::UTC,
                 keep_original: false,
                 ledger: Arc::clone(&ledger),
             }),

@@ -112,7 +112,7 @@ impl Lab {
                 name: "net".to_owned(),
                 formats: Vec::new(),
                 constants: Constants::new(ConstantSet::default(), None, "default"),
-                utc_offset: 0,
+                zone: logweir_parsers::Zone::UTC,
                 parse_message: None,
                 keep_original: false,
                 ledger: Arc::clone(&ledger),

@@ -10,7 +10,7 @@ use logweir_parsers::KeyId;
 use logweir_pipeline::Keys;
 use logweir_pipeline::event::ConstantValue;
 use logweir_pipeline::transform::{
-    CopyFields, DropEvents, FlattenFields, KeepFields, KeepPattern, NormalizeSeverity, ParseJson,
+    CopyFields, DropEvents, FlattenFields, KeepFields, KeepPattern, NormalizeSeverity, ParseField,
     RemoveFields, RenameFields, SetFields, SetValue, Step, Template,
 };
 
@@ -161,6 +161,6 @@ impl IntoStep for Severity {
 
 impl IntoStep for Json {
     fn into_step(self, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>> {
-        Some(Box::new(ParseJson(intern(&self.0, place, keys, decoder)?)))
+        Some(Box::new(ParseField::json(intern(&self.0, place, keys, decoder)?)))
     }
 }

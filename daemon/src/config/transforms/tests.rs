@@ -89,8 +89,9 @@ fn load(case: &Value) -> Bench {
     let steps = text(case, "steps").replace("{here}", &folder.path().display().to_string());
     let config = format!(
         "[sources.in]\ntype = \"stdin\"\nparse = \"{format}\"\n{}\n[transforms.clean]\ninputs = [\"in\"]\nsteps = \
-         [{steps}]\n[outputs.out]\ntype = \"console\"\ninputs = [\"clean\"]\n",
+         [{steps}]\n[outputs.out]\ntype = \"console\"\ninputs = [\"clean\"]\n{}",
         text(case, "source"),
+        text(case, "config"),
     );
     let files = vec![ConfigFile { path: folder.path().join("logweir.toml"), text: config }];
     let environment = |name: &str| (name == "KEY").then(|| "0123456789abcdef".to_owned());
@@ -103,8 +104,9 @@ fn load(case: &Value) -> Bench {
         index: 0,
         name: source.name.clone(),
         formats: source.formats.clone(),
-        constants: Constants::new(source.fields.clone(), source.dataset.as_deref(), &source.namespace),
-        utc_offset: source.utc_offset,
+        constants: Constants::new(source.fields.clone(), source.dataset.as_deref(), &source.namespace)
+            .of_formats(&source.formats),
+        zone: source.zone.clone(),
         parse_message: None,
         keep_original: source.keep_original,
         ledger: Ledger::default().source("in"),

@@ -4,13 +4,11 @@
 //! Promises: each item keeps its place; a required list is not empty.
 //! Never: looks at what an item names.
 
-use logweir_parsers::Format;
 use logweir_pipeline::parse::Grammars;
 use toml::de::DeValue;
 
 use super::super::decode::{Decoder, Given};
 use super::super::error::{Diagnostic, Place};
-use super::super::nearest::suggest;
 use super::super::schema::Absent;
 use super::{At, Description, Value};
 
@@ -99,24 +97,6 @@ impl Item for Input {
 
     fn from_text(text: At<String>, _: &mut Decoder<'_>) -> Option<Self> {
         Some(Self(text))
-    }
-}
-
-impl Item for Format {
-    const NAMES: (&str, &str) = ("format or list", "the name of a format or a list of them");
-
-    fn from_text(name: At<String>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let format = Self::by_name(&name.value);
-        if format.is_none() {
-            let names = logweir_parsers::FORMATS.iter().map(|format| format.name());
-            let (label, known) = suggest(&name.value, names, "no such format");
-            decoder.report(
-                Diagnostic::error(format!("unknown format `{}`", name.value))
-                    .at(name.place, label)
-                    .help(format!("the formats are {known}; `raw` takes any line")),
-            );
-        }
-        format
     }
 }
 

@@ -1,5 +1,6 @@
 //! Bodies as strings.
 
+use logweir_parsers::Format;
 use logweir_pipeline::event::{ConstantSet, EventFlags, Span};
 use logweir_pipeline::{Position, Stream};
 

@@ -200,7 +200,7 @@ impl Reader {
     fn make_stream(&self, id: u64, path: &Path, start: Position) -> Arc<Stream> {
         let meta = &self.context.meta;
         let mut constants = ConstantSet::default();
-        if meta.constants.set(Format::Raw, preset::NONE).get(key::LOG_FILE_PATH).is_none() {
+        if meta.constants.set(Format::Raw.into(), preset::NONE).get(key::LOG_FILE_PATH).is_none() {
             let path = ConstantValue::Text(path.to_string_lossy().into_owned());
             constants.add(key::LOG_FILE_PATH, "log.file.path", path);
         }

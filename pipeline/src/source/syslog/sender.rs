@@ -72,7 +72,7 @@ impl SenderFields {
     }
 
     fn add(&self, set: &mut ConstantSet, key: Option<KeyId>, name: &str, value: ConstantValue) {
-        let configured = self.meta.constants.set(Format::Raw, preset::NONE);
+        let configured = self.meta.constants.set(Format::Raw.into(), preset::NONE);
         if let Some(key) = key.filter(|key| configured.get(*key).is_none()) {
             set.add(key, name, value);
         }
