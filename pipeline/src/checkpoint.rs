@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use record::{CUTS_MAX, DecodeError, FileId, Head, Record};
-use store::{Changes, Store};
+use store::{Changes, Store, Stored};
 
 use crate::stop::Stop;
 use crate::stream::Stream;
@@ -49,10 +49,11 @@ pub struct Checkpoints {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_stream: HashMap<u64, Entry>,
+    /// Boxed, so that a table that grows is small.
+    by_stream: HashMap<u64, Box<Entry>>,
     forgotten: HashSet<u64>,
     /// The sources that have started once.
-    started: HashSet<String>,
+    started: HashSet<Arc<str>>,
     /// Whether one of them is not stored yet.
     new_start: bool,
 }
@@ -104,7 +105,7 @@ impl Checkpoints {
         self.ensure_loaded()?;
         let entries = self.entries();
         let records = entries.by_stream.values().map(|entry| &entry.record);
-        Ok(records.filter(|record| record.source == source).cloned().collect())
+        Ok(records.filter(|record| *record.source == *source).cloned().collect())
     }
 
     /// Whether a source has started before, so that files it does not know are newer than its first start.
@@ -122,7 +123,7 @@ impl Checkpoints {
     /// When it is not on the disk; it is then written with the next flush.
     pub fn start_durably(&self, source: &str) -> Result<(), CheckpointError> {
         let mut writer = self.writer();
-        self.entries().start(source);
+        self.entries().start(&source.into());
         writer.write(self, Vec::new())
     }
 
@@ -140,7 +141,8 @@ impl Checkpoints {
         let mut entries = self.entries();
         for (record, stream) in streams {
             entries.forgotten.remove(&record.stream);
-            entries.by_stream.insert(record.stream, Entry { record, dirty: false, stream: Some(stream) });
+            let entry = Entry { record, dirty: false, stream: Some(stream) };
+            entries.by_stream.insert(entry.record.stream, Box::new(entry));
         }
         Ok(())
     }
@@ -248,10 +250,22 @@ impl Entry {
 }
 
 impl Entries {
-    fn start(&mut self, source: &str) {
+    fn start(&mut self, source: &Arc<str>) {
         if !self.started.contains(source) {
-            self.started.insert(source.to_owned());
+            self.started.insert(Arc::clone(source));
             self.new_start = true;
+        }
+    }
+
+    /// Takes in what was stored.
+    fn load(&mut self, stored: Stored) {
+        self.started.extend(stored.started);
+        for mut record in stored.records {
+            self.start(&record.source);
+            if let Some(name) = self.started.get(&record.source) {
+                record.source = Arc::clone(name);
+            }
+            self.by_stream.insert(record.stream, Box::new(Entry { record, dirty: false, stream: None }));
         }
     }
 
@@ -263,11 +277,13 @@ impl Entries {
     }
 
     fn take_changes(&mut self, replace_all: bool) -> Changes {
-        let mut written = Vec::new();
-        for entry in self.by_stream.values_mut() {
-            if std::mem::take(&mut entry.dirty) || replace_all {
-                written.push(entry.record.clone());
-            }
+        let is_wanted = |entry: &Entry| entry.dirty || replace_all;
+        // Often few, and after a start all: counted first, as a vector that grows takes twice the memory.
+        let wanted = self.by_stream.values().filter(|entry| is_wanted(entry)).count();
+        let mut written = Vec::with_capacity(wanted);
+        for entry in self.by_stream.values_mut().filter(|entry| is_wanted(entry)) {
+            entry.dirty = false;
+            written.push(entry.record.clone());
         }
         let all_starts = std::mem::take(&mut self.new_start) || replace_all;
         let started = if all_starts { self.started.iter().cloned().collect() } else { Vec::new() };
@@ -290,11 +306,7 @@ impl Writer {
             Ok(stored) if self.loaded => drop(stored),
             Ok(stored) => {
                 self.loaded = true;
-                let entry = |record: Record| (record.stream, Entry { record, dirty: false, stream: None });
-                let mut entries = checkpoints.entries();
-                entries.started.extend(stored.started);
-                stored.records.iter().for_each(|record| entries.start(&record.source));
-                entries.by_stream.extend(stored.records.into_iter().map(entry));
+                checkpoints.entries().load(stored);
             }
             Err(error) => return Err(self.failed(error)),
         }

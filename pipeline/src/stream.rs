@@ -159,6 +159,10 @@ impl Stream {
                 progress.first_sequence += 1;
             }
         }
+        if progress.pending.is_empty() {
+            // Of many streams few have something under way.
+            progress.pending = VecDeque::new();
+        }
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

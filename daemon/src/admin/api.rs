@@ -5,6 +5,7 @@
 //! Promises: the figures of one source are of one moment; JSON is one object with named members.
 //! Never: takes anything but GET.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use logweir_pipeline::ledger::Counts;
+use logweir_pipeline::source::file::FileStatus;
 use logweir_pipeline::source::syslog::ListenerStatus;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Overview, metrics, tap};
@@ -96,32 +99,61 @@ fn counts_json(counts: &Counts) -> Value {
     })
 }
 
-async fn sources(State(overview): State<Arc<Overview>>) -> Json<Value> {
-    let mut sources = serde_json::Map::new();
+/// What there is to see of the sources. Files are not gathered as [`Value`]s: there may be thousands.
+#[derive(Serialize)]
+struct SourcesView {
+    sources: BTreeMap<String, SourceView>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SourceView {
+    Files { files: Vec<FileView> },
+    Other(Value),
+}
+
+#[derive(Serialize)]
+struct FileView {
+    path: String,
+    size: u64,
+    offset: u64,
+    acknowledged: u64,
+    lag: u64,
+    state: &'static str,
+}
+
+impl From<FileStatus> for FileView {
+    fn from(file: FileStatus) -> Self {
+        Self {
+            path: file.path.to_string_lossy().into_owned(),
+            size: file.size,
+            offset: file.read,
+            acknowledged: file.acknowledged,
+            lag: file.lag,
+            state: file.state.name(),
+        }
+    }
+}
+
+async fn sources(State(overview): State<Arc<Overview>>) -> Json<SourcesView> {
+    let mut sources = BTreeMap::new();
     for (name, status) in &overview.files {
-        let files = status.files().into_iter().map(|file| {
-            json!({
-                "path": file.path.to_string_lossy(),
-                "size": file.size,
-                "offset": file.read,
-                "acknowledged": file.acknowledged,
-                "lag": file.lag,
-                "state": file.state.name(),
-            })
-        });
-        sources.insert(name.clone(), json!({ "files": files.collect::<Vec<_>>() }));
+        let files = status.files().into_iter().map(FileView::from).collect();
+        sources.insert(name.clone(), SourceView::Files { files });
     }
     for (name, status) in &overview.syslog {
         let listeners = status.listeners.iter().map(|listener| listener_json(listener));
         let skew = status.clock_skew.seconds().into_iter().map(|(host, seconds)| (host, json!(seconds)));
         let skew = skew.collect::<serde_json::Map<_, _>>();
         let listeners = listeners.collect::<Vec<_>>();
-        sources.insert(name.clone(), json!({ "listeners": listeners, "clock_skew_seconds": skew }));
+        let source = json!({ "listeners": listeners, "clock_skew_seconds": skew });
+        sources.insert(name.clone(), SourceView::Other(source));
     }
     for (name, counts) in overview.ledger.counts() {
-        sources.entry(name).or_insert_with(|| json!({ "offset": counts.bytes, "files": [] }));
+        let source = || SourceView::Other(json!({ "offset": counts.bytes, "files": [] }));
+        sources.entry(name.to_owned()).or_insert_with(source);
     }
-    Json(json!({ "sources": sources }))
+    Json(SourcesView { sources })
 }
 
 fn listener_json(listener: &ListenerStatus) -> Value {

@@ -5,9 +5,10 @@
 //! version or another length are an error, never a wrong position.
 //! Never: does I/O.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::stream::Position;
 
@@ -17,7 +18,7 @@ const VERSION: u8 = 2;
 pub const CUTS_MAX: usize = 16;
 
 /// What the kernel calls a file while it exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
     /// The device that holds the file.
     pub device: u64,
@@ -31,16 +32,16 @@ pub struct Head {
     /// How many bytes it covers.
     pub len: u32,
     /// Their hash, salted with the installation's id.
-    pub hash: u128,
+    pub hash: [u8; 16],
 }
 
-/// What is known of one stream: one generation of one file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is known of one stream: one generation of one file. Copies share the texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The stream's id, the first half of its events' `_id`.
     pub stream: u64,
     /// The name of the source that reads it.
-    pub source: String,
+    pub source: Arc<str>,
     /// The file.
     pub file: FileId,
     /// When the file was made, in nanoseconds since 1970-01-01T00:00:00Z; 0 when the file system does not say.
@@ -50,7 +51,7 @@ pub struct Record {
     /// The first bytes.
     pub head: Head,
     /// Where the file was last seen.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// How far everything is acknowledged.
     pub position: Position,
     /// Places behind the position at which an event was ended before its own end was written, in order. Whoever reads
@@ -78,7 +79,7 @@ impl Record {
         bytes.extend_from_slice(&self.last_seen.to_le_bytes());
         bytes.extend_from_slice(&self.generation.to_le_bytes());
         bytes.extend_from_slice(&self.head.len.to_le_bytes());
-        bytes.extend_from_slice(&self.head.hash.to_le_bytes());
+        bytes.extend_from_slice(&self.head.hash);
         for text in [self.source.as_bytes(), self.path.as_os_str().as_bytes()] {
             bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
             bytes.extend_from_slice(text);
@@ -104,10 +105,9 @@ impl Record {
         let position = Position { offset: fields.u64()?, marker: fields.u64()? };
         let (birth, last_seen) = (i64::from_le_bytes(fields.take()?), i64::from_le_bytes(fields.take()?));
         let generation = u32::from_le_bytes(fields.take()?);
-        let head =
-            Head { len: u32::from_le_bytes(fields.take()?), hash: u128::from_le_bytes(fields.take()?) };
-        let source = String::from_utf8(fields.text()?).map_err(|_| DecodeError)?;
-        let path = PathBuf::from(OsString::from_vec(fields.text()?));
+        let head = Head { len: u32::from_le_bytes(fields.take()?), hash: fields.take()? };
+        let source = std::str::from_utf8(fields.text()?).map_err(|_| DecodeError)?.into();
+        let path = Path::new(OsStr::from_bytes(fields.text()?)).into();
         let cuts = if version >= 2 { fields.cuts()? } else { Vec::new() };
         if !fields.0.is_empty() {
             return Err(DecodeError);
@@ -119,7 +119,7 @@ impl Record {
 /// The bytes that are not yet decoded.
 struct Fields<'a>(&'a [u8]);
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (number, rest) = self.0.split_first_chunk().ok_or(DecodeError)?;
         self.0 = rest;
@@ -137,11 +137,11 @@ impl Fields<'_> {
         }
     }
 
-    fn text(&mut self) -> Result<Vec<u8>, DecodeError> {
+    fn text(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = usize::try_from(self.u64()?).map_err(|_| DecodeError)?;
         let (text, rest) = self.0.split_at_checked(len).ok_or(DecodeError)?;
         self.0 = rest;
-        Ok(text.to_vec())
+        Ok(text)
     }
 }
 
@@ -152,12 +152,12 @@ mod tests {
     fn record() -> Record {
         Record {
             stream: 7,
-            source: "web".to_owned(),
+            source: "web".into(),
             file: FileId { device: 1, inode: 2 },
             birth: -3,
             generation: 4,
-            head: Head { len: 5, hash: u128::MAX - 6 },
-            path: PathBuf::from(OsString::from_vec(b"/var/log/\xff.log".to_vec())),
+            head: Head { len: 5, hash: [6; 16] },
+            path: Path::new(OsStr::from_bytes(b"/var/log/\xff.log")).into(),
             position: Position { offset: 8, marker: u64::MAX - 9 },
             cuts: vec![11, u64::MAX - 12],
             last_seen: 10,

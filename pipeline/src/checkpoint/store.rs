@@ -39,7 +39,7 @@ pub(super) struct Changes {
     /// Streams to forget.
     pub(super) forgotten: Vec<u64>,
     /// Sources that have started.
-    pub(super) started: Vec<String>,
+    pub(super) started: Vec<Arc<str>>,
 }
 
 impl Changes {
@@ -53,7 +53,7 @@ impl Changes {
 pub(super) struct Stored {
     pub(super) records: Vec<Record>,
     /// The sources that have started once.
-    pub(super) started: Vec<String>,
+    pub(super) started: Vec<Arc<str>>,
 }
 
 impl Store {
@@ -119,7 +119,7 @@ fn open_and_read(path: &Path) -> Result<(Database, Stored), redb::Error> {
             }
         }
         for entry in transaction.open_table(STARTED)?.iter()? {
-            stored.started.push(entry?.0.value().to_owned());
+            stored.started.push(entry?.0.value().into());
         }
     }
     transaction.commit()?;
@@ -141,7 +141,7 @@ fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
         }
         let mut table = transaction.open_table(STARTED)?;
         for source in &changes.started {
-            table.insert(source.as_str(), ())?;
+            table.insert(&**source, ())?;
         }
     }
     transaction.commit()?;

@@ -96,10 +96,14 @@ impl ConstantSet {
         if self.get(key).is_some() {
             return;
         }
+        let json = value.to_json();
+        // Sets are small and there is one for each file: no room to grow.
+        self.fields.reserve_exact(1);
+        self.json.reserve_exact(name.len() + json.len() + r#","":"#.len());
         self.json.push(b',');
         append_string(name, &mut self.json);
         self.json.push(b':');
-        self.json.extend_from_slice(&value.to_json());
+        self.json.extend_from_slice(&json);
         self.keys.insert(key);
         self.fields.push(ConstantField { key, value, end: self.json.len() });
     }

@@ -157,7 +157,7 @@ impl FileSource {
         let mut config = self.config;
         config.max_open_files = config.max_open_files.min(open_files_allowed());
         let reader = Reader {
-            naming: Naming { installation: self.installation, source: name },
+            naming: Naming { installation: self.installation, source: name.into() },
             config,
             context,
             reading,

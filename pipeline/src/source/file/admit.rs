@@ -5,7 +5,7 @@
 //! Promises: a stream's identity is on the disk before its first line leaves; many new files share one commit.
 //! Never: waits for a store that cannot be written; the new files wait, the others are read on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ impl Reader {
         FileCounters::add(&self.reading.status.counters.open, 1);
         self.by_file.insert(tail.id, number);
         self.reading.status.add(number, &tail.progress);
-        self.tails.insert(number, tail);
+        self.tails.insert(number, Box::new(tail));
         // A compressed file may still be written; it is looked at in its turn.
         if compressed {
             return self.heat(number, now);
@@ -118,11 +118,11 @@ impl Reader {
     }
 
     /// Opens a path again that leads to a file which was closed for good.
-    pub(super) fn reopen(&mut self, path: PathBuf, now: Instant) {
+    pub(super) fn reopen(&mut self, path: Arc<Path>, now: Instant) {
         // When the path leads nowhere or elsewhere by now, discovery tells.
         if let Ok((file, facts)) = content::open(&path) {
             self.known.add(facts.id);
-            let location = path.clone();
+            let location = Arc::clone(&path);
             self.admit(Found { file, facts, path, location, listed: true }, now);
         }
     }
@@ -174,13 +174,13 @@ impl Reader {
         let Some(known) = self.history.get(id) else { return };
         let record = known.record.clone();
         // Written under this path then; the name may be another now.
-        tail.path.clone_from(&record.path);
+        tail.path = Arc::clone(&record.path);
         let stream =
             known.stream.upgrade().unwrap_or_else(|| self.make_stream(id, &record.path, record.position));
         tail.generation = record.generation;
         tail.head = record.head;
         tail.go_to(record.position);
-        tail.cuts = record.cuts.into();
+        tail.cuts = record.cuts;
         tail.progress.set_state(FileState::Active);
         tail.progress.set_stream(Some(Arc::clone(&stream)));
         tail.stream = Some(Arc::clone(&stream));
@@ -247,12 +247,12 @@ impl Reader {
         }
         let record = Record {
             stream: self.naming.stream_id(tail.id, generation, line),
-            source: self.naming.source.clone(),
+            source: Arc::clone(&self.naming.source),
             file: tail.id,
             birth: tail.birth,
             generation,
             head: tail.head,
-            path: tail.path.clone(),
+            path: Arc::clone(&tail.path),
             position: tail.position,
             cuts: Vec::new(),
             last_seen: crate::time::now(),
@@ -320,7 +320,7 @@ impl Reader {
             let has_place = tail.decided && (tail.stream.is_some() || tail.position.offset == 0);
             has_place || tail.complaint.is_some()
         };
-        if self.tails.values().all(is_known) {
+        if self.tails.values().all(|tail| is_known(tail)) {
             let source = &self.naming.source;
             let stored = self.checkpoints.has_started(source).is_ok_and(|started| started)
                 || self.checkpoints.start_durably(source).is_ok();

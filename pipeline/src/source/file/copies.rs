@@ -6,6 +6,7 @@
 //! Never: recovers what a writer appended after the copy and before the cut; nobody has that.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::content::{self, Content};
@@ -22,7 +23,9 @@ const COPY_TIME_MAX: Duration = Duration::from_secs(5);
 impl Reader {
     /// Looks for a copy of what was in the file `number` as this stream, and reads on in it. Says whether there is one.
     pub(super) fn recover_copy(&mut self, number: u64, stream: u64, now: Instant) -> bool {
-        let Some(location) = self.tails.get(&number).map(|tail| tail.location.clone()) else { return false };
+        let Some(location) = self.tails.get(&number).map(|tail| Arc::clone(&tail.location)) else {
+            return false;
+        };
         let Some(record) = self.history.get(stream).map(|known| known.record.clone()) else { return false };
         if record.position.offset == 0 && record.head.len == 0 {
             return false;
@@ -56,7 +59,7 @@ impl Reader {
         self.resume(number, &mut tail, stream);
         tail.decided = true;
         tail.show();
-        self.tails.insert(number, tail);
+        self.tails.insert(number, Box::new(tail));
         self.heat(number, now);
         true
     }
@@ -69,7 +72,7 @@ impl Reader {
             return None;
         }
         let (file, facts) = content::open(path).ok()?;
-        let mut tail = Tail::new(record.path.clone(), path.to_owned(), Content::new(file), facts, now);
+        let mut tail = Tail::new(Arc::clone(&record.path), path.into(), Content::new(file), facts, now);
         // When a glob leads to it, discovery says so.
         tail.listed = false;
         let first_bytes = tail.first_bytes().ok()?;

@@ -92,15 +92,13 @@ impl Tail {
     }
 
     fn cut_at(&mut self, offset: u64) {
-        self.cuts.push_back(offset);
+        self.cuts.push(offset);
         self.tried = None;
     }
 
     fn has_room_for_cut(&mut self) -> bool {
         let acknowledged = self.stream.as_ref().map_or(0, |stream| stream.acknowledged().offset);
-        while self.cuts.front().is_some_and(|&cut| cut <= acknowledged) {
-            self.cuts.pop_front();
-        }
+        self.cuts.retain(|&cut| cut > acknowledged);
         self.cuts.len() < CUTS_MAX
     }
 }

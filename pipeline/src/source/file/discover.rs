@@ -9,7 +9,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::FileType;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroU64;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,15 +50,15 @@ pub(super) struct Discovery {
     pub(super) out: Sender<Message>,
     pub(super) stop: Stop,
     pub(super) search_every: Duration,
-    pub(super) names: HashMap<PathBuf, Name>,
+    pub(super) names: HashMap<Arc<Path>, Name>,
     listed: HashMap<FileId, u32>,
     failures: Failures,
     watcher: Option<Watcher>,
     watch_failed: bool,
     /// What paths led to before: files may have been written under them since and renamed before anyone looked.
-    pub(super) lost: HashMap<PathBuf, Lost>,
+    pub(super) lost: HashMap<Arc<Path>, Lost>,
     /// The paths of `lost` that were touched since the last search beside them.
-    pub(super) touched: HashSet<PathBuf>,
+    pub(super) touched: HashSet<Arc<Path>>,
     /// New files that are told of after the search beside their paths.
     pub(super) held_back: Vec<Found>,
     started: bool,
@@ -74,7 +75,7 @@ pub(super) struct Name {
     pub(super) id: FileId,
     birth: i64,
     /// The number in the folder's listing; on layered file systems another than the file's own.
-    entry: Option<u64>,
+    entry: Option<NonZeroU64>,
 }
 
 impl Discovery {
@@ -86,7 +87,7 @@ impl Discovery {
         known: Arc<Known>,
         stop: Stop,
         search_every: Duration,
-        lost: HashMap<PathBuf, Lost>,
+        lost: HashMap<Arc<Path>, Lost>,
     ) -> Self {
         let watcher = Watcher::new();
         if let Err(error) = &watcher {
@@ -145,9 +146,10 @@ impl Discovery {
                 (searched_at, retried_at) = (now, now);
             } else if retry {
                 for path in self.failures.files() {
-                    self.look(path, None)?;
+                    self.look(&path, None)?;
                 }
-                let again = self.lost.iter().filter(|(_, lost)| lost.looked).map(|(path, _)| path.clone());
+                let again =
+                    self.lost.iter().filter(|(_, lost)| lost.looked).map(|(path, _)| Arc::clone(path));
                 self.touched.extend(again);
                 self.search_beside()?;
                 retried_at = now;
@@ -174,7 +176,7 @@ impl Discovery {
         for change in changes.drain(..) {
             match change {
                 Change::Search => search = true,
-                Change::Name(path) if self.paths.matches(&path) => self.look(path, None)?,
+                Change::Name(path) if self.paths.matches(&path) => self.look(&path, None)?,
                 Change::Name(_) => {}
             }
         }
@@ -184,7 +186,7 @@ impl Discovery {
 
     /// Searches all globs, and notices which names are gone.
     fn search(&mut self) -> Result<(), Over> {
-        let mut search = Search::default();
+        let mut search = Search::expecting(self.names.len());
         let watcher = &mut self.watcher;
         search.watch = watcher.take();
         let paths = Arc::clone(&self.paths);
@@ -196,20 +198,18 @@ impl Discovery {
         self.note_watch_failure(&search);
         let look_at_all = self.searches.is_multiple_of(LOOK_AT_ALL_AFTER);
         self.searches = self.searches.wrapping_add(1);
-        let mut seen = HashSet::with_capacity(search.names.len());
-        for (path, entry) in std::mem::take(&mut search.names) {
-            let unchanged = entry.and_then(|(number, kind)| {
-                let name = self.names.get(&path)?;
-                (kind.is_file() && name.entry == Some(number)).then_some(())
-            });
-            if unchanged.is_none() || look_at_all {
-                self.look(path.clone(), entry)?;
+        for (path, entry) in &search.names {
+            let number = listed_number(*entry);
+            let unchanged =
+                number.is_some() && self.names.get(&**path).is_some_and(|name| name.entry == number);
+            if !unchanged || look_at_all {
+                self.look(path, *entry)?;
             }
-            seen.insert(path);
         }
-        let gone = self.names.keys().filter(|path| !seen.contains(*path) && !search.is_blind_to(path));
+        let seen = search.names.iter().map(|(path, _)| path.as_path()).collect::<HashSet<_>>();
+        let gone = self.names.keys().filter(|path| !seen.contains(&***path) && !search.is_blind_to(path));
         for path in gone.cloned().collect::<Vec<_>>() {
-            self.look(path, None)?;
+            self.look(&path, None)?;
         }
         self.failures.retain(|path| seen.contains(path));
         self.failures.note_folders(search.failed);
@@ -228,15 +228,15 @@ impl Discovery {
     }
 
     /// Finds out what a path leads to now, and tells what is new about it.
-    fn look(&mut self, path: PathBuf, entry: Option<(u64, FileType)>) -> Result<(), Over> {
-        let facts = match std::fs::metadata(&path) {
+    fn look(&mut self, path: &Path, entry: Option<(u64, FileType)>) -> Result<(), Over> {
+        let facts = match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => Facts::from(&metadata),
             Ok(metadata) => {
                 // Folders that a glob happens to match are no news.
                 if !metadata.is_dir() || entry.is_none() {
-                    self.fail(path.clone(), &io::Error::other(not_regular(metadata.file_type())));
+                    self.fail(path, &io::Error::other(not_regular(metadata.file_type())));
                 }
-                return self.unlist(&path);
+                return self.unlist(path);
             }
             // What nobody may look at may still be there.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -245,62 +245,60 @@ impl Discovery {
             }
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    self.fail(path.clone(), &error);
+                    self.fail(path, &error);
                 } else if self.started {
-                    self.failures.forget(&path);
+                    self.failures.forget(path);
                 } else {
                     tracing::info!("waiting for {}: it does not exist yet", path.display());
                     self.awaits_path = true;
                 }
-                self.unlist(&path)?;
-                self.touched.insert(path);
+                self.unlist(path)?;
+                self.touch(path);
                 return Ok(());
             }
         };
-        let is_as_before = self.names.get(&path).is_some_and(|name| name.id == facts.id);
-        if !is_as_before && self.paths.own.contains(&path, facts.id) {
-            self.failures.note_own(path.clone());
-            return self.unlist(&path);
+        let is_as_before = self.names.get(path).is_some_and(|name| name.id == facts.id);
+        if !is_as_before && self.paths.own.contains(path, facts.id) {
+            self.failures.note_own(path);
+            return self.unlist(path);
         }
-        if self.started && !self.names.contains_key(&path) && self.lost.len() < LOST_MAX {
+        if self.started && !self.names.contains_key(path) && self.lost.len() < LOST_MAX {
             // A path that is new since the start: others may have been written under it and renamed since then.
             let since_start = Lost { birth: self.started_at, newest: self.started_at, ..Lost::default() };
-            self.lost.entry(path.clone()).or_insert(since_start);
+            self.lost.entry(path.into()).or_insert(since_start);
         }
-        if self.lost.contains_key(&path) {
-            self.touched.insert(path.clone());
-        }
-        let entry = entry.filter(|(_, kind)| kind.is_file()).map(|(number, _)| number);
-        match self.names.get_mut(&path) {
+        self.touch(path);
+        let entry = listed_number(entry);
+        match self.names.get_mut(path) {
             Some(name) if name.id == facts.id => {
                 name.entry = entry.or(name.entry);
-                self.failures.forget(&path);
+                self.failures.forget(path);
                 return Ok(());
             }
             Some(_) => {
-                self.unlist(&path)?;
-                self.touched.insert(path.clone());
+                self.unlist(path)?;
+                self.touch(path);
             }
             None => {}
         }
         let name = Name { id: facts.id, birth: facts.birth, entry };
         if self.known.contains(facts.id) {
-            self.list(path.clone(), name);
+            let path = self.list(path, name);
             return self.tell(Message::Named(facts.id, path));
         }
         self.open(path, name)
     }
 
     /// Opens a file that is not known, and tells of it.
-    fn open(&mut self, path: PathBuf, name: Name) -> Result<(), Over> {
-        match open(&path) {
+    fn open(&mut self, path: &Path, name: Name) -> Result<(), Over> {
+        match open(path) {
             // The path may have been turned to another file since; the descriptor tells the truth.
             Ok((file, facts)) => {
-                self.failures.forget(&path);
-                self.list(path.clone(), Name { id: facts.id, birth: facts.birth, ..name });
+                self.failures.forget(path);
+                let path = self.list(path, Name { id: facts.id, birth: facts.birth, ..name });
                 if self.known.add(facts.id) {
                     let beside = self.touched.contains(&path);
-                    let location = path.clone();
+                    let location = Arc::clone(&path);
                     let found = Found { file, facts, path, location, listed: true };
                     if beside {
                         // First what was written under this path before: a position in the newest file must not be
@@ -320,9 +318,19 @@ impl Discovery {
         }
     }
 
-    fn list(&mut self, path: PathBuf, name: Name) {
+    /// Notes what a path leads to. Everything that is kept of the file shares the path returned.
+    fn list(&mut self, path: &Path, name: Name) -> Arc<Path> {
+        let path = self.lost.get_key_value(path).map_or_else(|| path.into(), |(path, _)| Arc::clone(path));
         *self.listed.entry(name.id).or_default() += 1;
-        self.names.insert(path, name);
+        self.names.insert(Arc::clone(&path), name);
+        path
+    }
+
+    /// Asks for a search beside a path, if files were written under it before.
+    fn touch(&mut self, path: &Path) {
+        if let Some((path, _)) = self.lost.get_key_value(path) {
+            self.touched.insert(Arc::clone(path));
+        }
     }
 
     fn unlist(&mut self, path: &Path) -> Result<(), Over> {
@@ -330,7 +338,7 @@ impl Discovery {
             return Ok(());
         };
         if self.lost.len() < LOST_MAX {
-            let lost = self.lost.entry(path.to_owned()).or_default();
+            let lost = self.lost.entry(path.into()).or_default();
             let before = lost.files.last().copied();
             let birth = if before.is_some() && lost.birth != 0 { lost.newest } else { name.birth };
             let files = before.into_iter().chain([name.id]).collect();
@@ -345,7 +353,7 @@ impl Discovery {
         Ok(())
     }
 
-    fn fail(&mut self, path: PathBuf, error: &io::Error) {
+    fn fail(&mut self, path: &Path, error: &io::Error) {
         if is_starved(error) {
             self.known.starve();
         }
@@ -363,4 +371,9 @@ impl Discovery {
             }
         }
     }
+}
+
+/// The number of a regular file in its folder's listing.
+fn listed_number(entry: Option<(u64, FileType)>) -> Option<NonZeroU64> {
+    entry.filter(|(_, kind)| kind.is_file()).and_then(|(number, _)| NonZeroU64::new(number))
 }

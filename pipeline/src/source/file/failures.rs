@@ -31,11 +31,11 @@ impl Failures {
     }
 
     /// A path cannot be opened.
-    pub(super) fn note(&mut self, path: PathBuf, error: &io::Error) {
+    pub(super) fn note(&mut self, path: &Path, error: &io::Error) {
         let reason = reason(error);
-        if self.files.get(&path) != Some(&reason) {
-            self.say(&path, &reason);
-            self.files.insert(path, reason);
+        if self.files.get(path) != Some(&reason) {
+            self.say(path, &reason);
+            self.files.insert(path.to_owned(), reason);
         }
     }
 
@@ -52,11 +52,11 @@ impl Failures {
     }
 
     /// A path leads to a file that this process writes.
-    pub(super) fn note_own(&mut self, path: PathBuf) {
-        if self.files.get(&path).is_none_or(|reason| reason != OWN) {
+    pub(super) fn note_own(&mut self, path: &Path) {
+        if self.files.get(path).is_none_or(|reason| reason != OWN) {
             FileCounters::add(&self.status.counters.own_files, 1);
             tracing::warn!(path = %path.display(), reason = OWN, "a file is left alone");
-            self.files.insert(path, OWN.to_owned());
+            self.files.insert(path.to_owned(), OWN.to_owned());
         }
     }
 

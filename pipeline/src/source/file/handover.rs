@@ -6,9 +6,9 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::identity::Facts;
 use crate::checkpoint::FileId;
@@ -19,7 +19,7 @@ pub(super) enum Message {
     /// A file that was not known.
     Found(Found),
     /// A name now leads to a known file.
-    Named(FileId, PathBuf),
+    Named(FileId, Arc<Path>),
     /// No name of the source leads to this file any more.
     Unlisted(FileId),
     /// Everything that was there at the start has been told.
@@ -32,9 +32,9 @@ pub(super) struct Found {
     pub(super) file: File,
     pub(super) facts: Facts,
     /// The path that its lines were written under.
-    pub(super) path: PathBuf,
+    pub(super) path: Arc<Path>,
     /// The path that it was found at.
-    pub(super) location: PathBuf,
+    pub(super) location: Arc<Path>,
     /// Whether a path of the source leads to it; false for a file that was renamed away before it was seen.
     pub(super) listed: bool,
 }

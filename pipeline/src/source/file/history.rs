@@ -5,8 +5,8 @@
 //! too old or too much is forgotten, the oldest first.
 //! Never: does I/O; the checkpoints do.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -22,10 +22,11 @@ const GONE_MAX: usize = 10_000;
 /// The streams that this source has read.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    by_stream: HashMap<u64, Known>,
-    by_file: HashMap<FileId, Vec<u64>>,
+    /// Boxed, so that a table that grows is small.
+    by_stream: HashMap<u64, Box<Known>>,
+    by_file: BTreeSet<(FileId, u64)>,
     /// The streams that no file is open for and whose fingerprint is long enough to know a moved file by.
-    by_head: BTreeMap<u32, HashMap<u128, Vec<u64>>>,
+    by_head: BTreeMap<u32, HashMap<[u8; 16], Vec<u64>>>,
     gone: usize,
 }
 
@@ -53,7 +54,7 @@ impl History {
     }
 
     fn insert(&mut self, record: Record, stream: Weak<Stream>, has_file: bool) {
-        self.by_file.entry(record.file).or_default().push(record.stream);
+        self.by_file.insert((record.file, record.stream));
         if !has_file {
             self.gone += 1;
             if record.head.len >= HEAD_BYTES_MIN {
@@ -61,7 +62,7 @@ impl History {
                 by_hash.entry(record.head.hash).or_default().push(record.stream);
             }
         }
-        self.by_stream.insert(record.stream, Known { record, stream, has_file });
+        self.by_stream.insert(record.stream, Box::new(Known { record, stream, has_file }));
     }
 
     fn remove(&mut self, stream: u64) -> Option<Known> {
@@ -70,13 +71,8 @@ impl History {
             self.gone -= 1;
             self.remove_head(known.record.head, stream);
         }
-        if let Some(streams) = self.by_file.get_mut(&known.record.file) {
-            streams.retain(|&other| other != stream);
-            if streams.is_empty() {
-                self.by_file.remove(&known.record.file);
-            }
-        }
-        Some(known)
+        self.by_file.remove(&(known.record.file, stream));
+        Some(*known)
     }
 
     fn remove_head(&mut self, head: Head, stream: u64) {
@@ -93,7 +89,7 @@ impl History {
     }
 
     pub(super) fn get(&self, stream: u64) -> Option<&Known> {
-        self.by_stream.get(&stream)
+        self.by_stream.get(&stream).map(Box::as_ref)
     }
 
     /// Changes a stream's record; its file may become another.
@@ -106,8 +102,8 @@ impl History {
 
     /// The streams of this file, or of others with its number before it.
     pub(super) fn of_file(&self, id: FileId) -> impl Iterator<Item = &Known> {
-        let streams = self.by_file.get(&id).into_iter().flatten();
-        streams.filter_map(|stream| self.by_stream.get(stream))
+        let streams = self.by_file.range((id, u64::MIN)..=(id, u64::MAX));
+        streams.filter_map(|&(_, stream)| self.get(stream))
     }
 
     /// The streams that no file is open for and that began with these bytes.
@@ -116,12 +112,12 @@ impl History {
             let head = naming.head(first_bytes.get(..len as usize)?);
             by_hash.get(&head.hash)
         });
-        lengths.flatten().filter_map(|stream| self.by_stream.get(stream)).collect::<Vec<_>>().into_iter()
+        lengths.flatten().filter_map(|&stream| self.get(stream)).collect::<Vec<_>>().into_iter()
     }
 
     /// The streams that no file is open for.
     fn gone(&self) -> impl Iterator<Item = &Known> {
-        self.by_stream.values().filter(|known| !known.has_file)
+        self.by_stream.values().map(Box::as_ref).filter(|known| !known.has_file)
     }
 
     /// The generation that a new stream of this file gets.
@@ -131,9 +127,9 @@ impl History {
 
     /// What each path has led to. Whatever was made beside it since the oldest of these and is not among them was never
     /// seen, even if a newer one was: the process may have ended between the two.
-    pub(super) fn lost(&self) -> HashMap<PathBuf, Lost> {
-        let mut lost: HashMap<PathBuf, Lost> = HashMap::new();
-        for Known { record, .. } in self.by_stream.values() {
+    pub(super) fn lost(&self) -> HashMap<Arc<Path>, Lost> {
+        let mut lost: HashMap<Arc<Path>, Lost> = HashMap::new();
+        for record in self.by_stream.values().map(|known| &known.record) {
             let path = lost.entry(record.path.clone()).or_default();
             path.files.push(record.file);
             path.newest = path.newest.max(record.birth);
@@ -172,10 +168,11 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn record(stream: u64, inode: u64, last_seen: i64, head: Head) -> Record {
         let file = FileId { device: 1, inode };
-        Record { stream, file, last_seen, head, ..Record::default() }
+        Record { last_seen, head, ..testing::record(stream, file) }
     }
 
     #[test]
@@ -201,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_moved_file_is_known_by_its_first_bytes() {
-        let naming = Naming { installation: 1, source: "web".to_owned() };
+        let naming = Naming { installation: 1, source: "web".into() };
         let (long, short) = (vec![b'x'; 300], vec![b'x'; 200]);
         let mut history =
             History::new(vec![record(1, 1, 0, naming.head(&long)), record(2, 2, 0, naming.head(&short))]);

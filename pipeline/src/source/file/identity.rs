@@ -7,6 +7,7 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128_with_seed};
@@ -52,7 +53,7 @@ impl From<&Metadata> for Facts {
 #[derive(Clone, Debug)]
 pub(super) struct Naming {
     pub(super) installation: u128,
-    pub(super) source: String,
+    pub(super) source: Arc<str>,
 }
 
 impl Naming {
@@ -61,7 +62,7 @@ impl Naming {
         let bytes = &first_bytes[..first_bytes.len().min(HEAD_BYTES)];
         #[allow(clippy::cast_possible_truncation)] // at most 1,024, and the salt is half of the id
         let (len, salt) = (bytes.len() as u32, self.installation as u64);
-        Head { len, hash: xxh3_128_with_seed(bytes, salt) }
+        Head { len, hash: xxh3_128_with_seed(bytes, salt).to_le_bytes() }
     }
 
     /// Whether the file that begins with these bytes can be the one with this fingerprint.
@@ -108,8 +109,8 @@ mod tests {
 
     #[test]
     fn a_head_matches_what_it_was_taken_of_and_what_grew_from_it() {
-        let naming = Naming { installation: 1, source: "web".to_owned() };
-        let other = Naming { installation: 2, source: "web".to_owned() };
+        let naming = Naming { installation: 1, source: "web".into() };
+        let other = Naming { installation: 2, source: "web".into() };
         let head = naming.head(b"one\ntwo\n");
         for (bytes, matches) in [
             (&b"one\ntwo\n"[..], true),
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn every_part_of_an_identity_changes_the_id() {
-        let naming = |installation, source: &str| Naming { installation, source: source.to_owned() };
+        let naming = |installation, source: &str| Naming { installation, source: source.into() };
         let file = |device, inode| FileId { device, inode };
         let mut ids = vec![
             naming(1, "web").stream_id(file(1, 1), 0, b"a\n"),

@@ -122,7 +122,7 @@ impl Reader {
         match content::open(&location)? {
             (file, facts) if facts.id == tail.id => {
                 tail.content = Some(Content::new(file));
-                tail.location = location;
+                tail.location = location.into();
                 tail.note(facts, now);
                 FileCounters::add(&self.reading.status.counters.open, 1);
                 Ok(Next::GoOn)

@@ -60,7 +60,8 @@ pub(super) struct Reader {
     pub(super) first_start: bool,
     /// Whether it is stored that it has.
     pub(super) start_stored: bool,
-    pub(super) tails: HashMap<u64, Tail>,
+    /// Boxed, so that a table that grows is small.
+    pub(super) tails: HashMap<u64, Box<Tail>>,
     pub(super) by_file: HashMap<FileId, u64>,
     pub(super) by_stream: HashMap<u64, u64>,
     pub(super) next_number: u64,
@@ -315,10 +316,10 @@ impl Reader {
             self.known.starve();
         }
         let reason = reason(error);
-        if tail.complaint.as_ref() != Some(&reason) {
+        if tail.complaint.as_deref() != Some(&*reason) {
             FileCounters::add(&self.reading.status.counters.errors, 1);
             tracing::warn!(path = %tail.location.display(), reason, "cannot read a file; trying again");
-            tail.complaint = Some(reason);
+            tail.complaint = Some(reason.into());
         }
         let over = self.context.once || (!tail.listed && now.duration_since(tail.changed_at) >= RENAMED_KEPT);
         tail.wait = (tail.wait * 2).clamp(RETRY_MIN, RETRY_MAX);
@@ -362,7 +363,7 @@ impl Reader {
         self.history.change(stream, |known| {
             (known.record.position, known.record.last_seen) = (tail.position, last_seen);
             (known.record.head, known.record.file) = (tail.head, tail.id);
-            known.record.cuts = tail.cuts.iter().copied().collect();
+            known.record.cuts.clone_from(&tail.cuts);
             known.has_file = has_file;
         });
         if let Some(known) = self.history.get(stream) {

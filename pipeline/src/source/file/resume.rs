@@ -88,14 +88,15 @@ mod tests {
     use super::*;
     use crate::checkpoint::Head;
     use crate::stream::Position;
+    use crate::testing;
 
     const FILE: FileId = FileId { device: 1, inode: 1 };
     const OTHER: FileId = FileId { device: 1, inode: 2 };
 
     fn record(stream: u64, file: FileId, generation: u32, head: u32) -> Record {
-        let head = Head { len: head, hash: 0 };
+        let head = Head { len: head, ..Head::default() };
         let position = Position { offset: 500, marker: 0 };
-        Record { stream, file, generation, head, position, ..Record::default() }
+        Record { generation, head, position, ..testing::record(stream, file) }
     }
 
     #[test]

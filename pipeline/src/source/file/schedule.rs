@@ -37,7 +37,7 @@ pub(super) fn is_idle(config: &FileConfig, tail: &Tail, quiet: Duration) -> bool
     let unchanged_for = crate::time::now().saturating_sub(tail.modified);
     let idle_after = i64::try_from(config.idle_after.as_nanos()).unwrap_or(i64::MAX);
     // A file that was found long after its last line, and has not changed since, need not be watched at all.
-    quiet >= config.idle_after || (tail.changed_at == tail.found_at && unchanged_for >= idle_after)
+    quiet >= config.idle_after || (!tail.changed && unchanged_for >= idle_after)
 }
 
 /// How long to wait until a file that brought `read` bytes in `since` will have brought enough for a look.

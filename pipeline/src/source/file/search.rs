@@ -25,6 +25,11 @@ pub(super) struct Search {
 }
 
 impl Search {
+    /// A search with room for this many names.
+    pub(super) fn expecting(names: usize) -> Self {
+        Self { names: Vec::with_capacity(names), ..Self::default() }
+    }
+
     /// Whether the search says nothing about this path, as a folder on the way could not be listed.
     pub(super) fn is_blind_to(&self, path: &Path) -> bool {
         self.failed.iter().any(|(folder, _)| path.starts_with(folder))

@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::content::open;
 use super::discover::{Discovery, Over};
@@ -36,7 +37,7 @@ pub(super) struct Lost {
 impl Discovery {
     /// Looks beside paths that lead elsewhere now for files that were written under them and never seen.
     pub(super) fn search_beside(&mut self) -> Result<(), Over> {
-        let mut by_folder: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
+        let mut by_folder: HashMap<PathBuf, Vec<Arc<Path>>> = HashMap::new();
         for path in std::mem::take(&mut self.touched) {
             let Some(lost) = self.lost.get(&path) else {
                 continue;
@@ -50,9 +51,9 @@ impl Discovery {
             }
         }
         for (folder, touched) in by_folder {
-            for (path, found) in find(&folder, &touched, &self.lost, &self.paths, &self.known) {
+            for found in find(&folder, &touched, &self.lost, &self.paths, &self.known) {
                 if self.known.add(found.facts.id) {
-                    self.tell(Message::Found(Found { path, ..found }))?;
+                    self.tell(Message::Found(found))?;
                 }
             }
             for path in touched.iter().filter(|path| self.names.contains_key(*path)) {
@@ -73,11 +74,11 @@ impl Discovery {
 /// the order in which they were made, each with the path it was written under.
 fn find(
     folder: &Path,
-    touched: &[PathBuf],
-    lost: &HashMap<PathBuf, Lost>,
+    touched: &[Arc<Path>],
+    lost: &HashMap<Arc<Path>, Lost>,
     paths: &PathSet,
     known: &Known,
-) -> Vec<(PathBuf, Found)> {
+) -> Vec<Found> {
     let by_name = touched.iter().filter_map(|path| Some((path.file_name()?, (path, lost.get(path)?))));
     let by_name = by_name.collect::<HashMap<_, _>>();
     let by_number =
@@ -106,11 +107,11 @@ fn find(
             continue;
         }
         if let Ok((file, facts)) = open(&location) {
-            let path = (*path).clone();
-            found.push((path.clone(), Found { file, facts, path, location, listed: false }));
+            let (path, location) = (Arc::clone(path), location.into());
+            found.push(Found { file, facts, path, location, listed: false });
         }
     }
-    found.sort_by_key(|(_, found)| found.facts.birth);
+    found.sort_by_key(|found| found.facts.birth);
     found
 }
 

@@ -5,7 +5,7 @@
 //! Never: decides anything.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,7 +44,7 @@ impl FileState {
 #[derive(Clone, Debug)]
 pub struct FileStatus {
     /// Its path.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// Its size when last looked at, in bytes.
     pub size: u64,
     /// Bytes read.
@@ -127,7 +127,7 @@ impl FileSourceStatus {
 /// One file's progress, written by the reader.
 #[derive(Debug)]
 pub(super) struct Progress {
-    path: PathBuf,
+    path: Arc<Path>,
     size: AtomicU64,
     read: AtomicU64,
     state: AtomicU8,
@@ -135,9 +135,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(path: &Path) -> Arc<Self> {
+    pub(super) fn new(path: &Arc<Path>) -> Arc<Self> {
         Arc::new(Self {
-            path: path.to_owned(),
+            path: Arc::clone(path),
             size: AtomicU64::new(0),
             read: AtomicU64::new(0),
             state: AtomicU8::new(FileState::Waiting as u8),
@@ -164,7 +164,7 @@ impl Progress {
         let size = self.size.load(Ordering::Relaxed);
         let state = usize::from(self.state.load(Ordering::Relaxed));
         FileStatus {
-            path: self.path.clone(),
+            path: Arc::clone(&self.path),
             size,
             read: self.read.load(Ordering::Relaxed),
             acknowledged,

@@ -6,9 +6,8 @@
 //! than the limit takes constant memory.
 //! Never: decides when to read, nor what a changed file means.
 
-use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,9 +37,9 @@ pub(super) struct Reading {
 pub(super) struct Tail {
     pub(super) id: FileId,
     /// The path that its lines were written under.
-    pub(super) path: PathBuf,
+    pub(super) path: Arc<Path>,
     /// The path that leads to it now, as far as known.
-    pub(super) location: PathBuf,
+    pub(super) location: Arc<Path>,
     /// `None` while the file is closed to save descriptors.
     pub(super) content: Option<Content>,
     /// `None` until the identity is stored.
@@ -52,7 +51,7 @@ pub(super) struct Tail {
     /// The beginning of the first line that is not read yet.
     pub(super) position: Position,
     /// Where events end by decision, in order; behind the position those that are not acknowledged.
-    pub(super) cuts: VecDeque<u64>,
+    pub(super) cuts: Vec<u64>,
     /// How far the line at `position` was searched for its end without one, when it is longer than the limit.
     pub(super) scanned: u64,
     /// Bytes to read at once; more than a chunk only for a long line.
@@ -76,10 +75,10 @@ pub(super) struct Tail {
     /// Whether its identity or a cut waits to be stored.
     pub(super) storing: bool,
     /// What was last said to be wrong with it.
-    pub(super) complaint: Option<String>,
-    /// When it was last seen to have changed.
+    pub(super) complaint: Option<Box<str>>,
+    /// When it was last seen to have changed, or found, and whether it has changed since it was found.
     pub(super) changed_at: Instant,
-    pub(super) found_at: Instant,
+    pub(super) changed: bool,
     /// Whether a path of the source leads to it.
     pub(super) listed: bool,
     /// Whether it has no name at all any more, and since when that is known.
@@ -95,8 +94,8 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(
-        path: PathBuf,
-        location: PathBuf,
+        path: Arc<Path>,
+        location: Arc<Path>,
         content: Content,
         facts: Facts,
         now: Instant,
@@ -115,7 +114,7 @@ impl Tail {
             head: Head::default(),
             text: Text::default(),
             position: Position::default(),
-            cuts: VecDeque::new(),
+            cuts: Vec::new(),
             scanned: 0,
             window: CHUNK_BYTES,
             bytes_per_event: 256,
@@ -128,7 +127,7 @@ impl Tail {
             complaint: None,
             modified: facts.modified,
             changed_at: now,
-            found_at: now,
+            changed: false,
             listed: true,
             deleted: facts.links == 0,
             deleted_at: None,
@@ -168,7 +167,7 @@ impl Tail {
     pub(super) fn note(&mut self, facts: Facts, now: Instant) {
         if facts.size != self.disk_size || facts.modified != self.modified {
             self.changed_at = now;
-            self.unverified = true;
+            (self.changed, self.unverified) = (true, true);
         }
         self.disk_size = facts.size;
         self.size = self.content.as_ref().map_or(self.size, |content| content.len(facts.size));
@@ -388,4 +387,25 @@ pub(super) struct Taken {
     /// The text, when it is not the chunk itself.
     pub(super) decoded: Vec<u8>,
     pub(super) read_at: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Record;
+    use crate::source::file::history::Known;
+
+    /// Thousands of files are common, and each has one of these for as long as it is there.
+    #[test]
+    fn what_is_kept_of_each_file_is_small() {
+        for (what, bytes, most) in [
+            ("a tail", size_of::<Tail>(), 320),
+            ("a known stream", size_of::<Known>(), 160),
+            ("a record", size_of::<Record>(), 144),
+            ("a stream", size_of::<Stream>(), 176),
+            ("progress", size_of::<Progress>(), 64),
+        ] {
+            assert!(bytes <= most, "{what} takes {bytes} bytes, more than {most}");
+        }
+    }
 }
