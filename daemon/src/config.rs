@@ -15,6 +15,7 @@ pub(crate) mod error;
 mod expand;
 mod formats;
 mod graph;
+mod leftovers;
 mod nearest;
 pub(crate) mod outputs;
 mod raw;

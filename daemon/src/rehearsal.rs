@@ -37,8 +37,8 @@ pub(crate) struct Rehearsal {
     json: JsonEncoder,
 }
 
-/// The documents of a line, by the number of their output.
-type Documents = Arc<Mutex<BTreeMap<usize, Document>>>;
+/// The documents of a line, by the number of their output: one each, unless a step split it.
+type Documents = Arc<Mutex<BTreeMap<usize, Vec<Document>>>>;
 
 /// A document as an output would get it.
 #[derive(Debug, Default)]
@@ -52,8 +52,8 @@ pub(crate) struct Document {
 /// What became of a line.
 #[derive(Debug)]
 pub(crate) struct Rehearsed {
-    /// The document for each output that it reached, by the output's place in the config.
-    pub(crate) documents: BTreeMap<usize, Document>,
+    /// The documents for each output that it reached, by the output's place in the config: one, unless a step split it.
+    pub(crate) documents: BTreeMap<usize, Vec<Document>>,
     /// The step that dropped it, if no output took it.
     pub(crate) dropped_by: Option<String>,
     /// The ports of routes, `ROUTE.PORT`, by which it left.
@@ -171,6 +171,11 @@ pub(crate) struct Underway {
 }
 
 impl Underway {
+    /// How many events it is: one, unless a step split or dropped it.
+    pub(crate) fn events(&self) -> usize {
+        self.selected.len()
+    }
+
     fn first(&self) -> Option<usize> {
         self.selected.first().map(|&first| first as usize)
     }
@@ -223,7 +228,8 @@ impl Lane for Recorder {
     fn write(&mut self, batch: &Batch, selected: &[u32]) {
         for &index in selected {
             let document = document(&mut self.json, batch, index as usize);
-            self.documents.lock().unwrap_or_else(PoisonError::into_inner).insert(self.output, document);
+            let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+            documents.entry(self.output).or_default().push(document);
         }
     }
 

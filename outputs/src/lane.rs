@@ -154,7 +154,7 @@ impl<E: Encode> OutputLane<E> {
         let named = open.contents.runs.last().map(|run| &run.target);
         let named = named.filter(|target| !same(target, &open.target)).map(|target| &**target);
         self.encode.encode(batch, event, named, &mut open.body);
-        open.add(index, event.offset);
+        open.add(batch.line_of(index), event.offset);
         if open.body.len() >= open.limit || open.contents.items.len() >= self.config.batch_events {
             self.close_full(batch);
         }
@@ -310,15 +310,15 @@ impl Open {
         true
     }
 
-    /// The event with this index was written.
+    /// An event, or a piece of it, was written: the one that the source made at this index.
     #[inline]
-    fn add(&mut self, index: u32, offset: u64) {
+    fn add(&mut self, line: u32, offset: u64) {
         if self.contents.items.len() == self.slice_start {
             self.first_offset = offset;
         }
         self.last_offset = offset;
         let end = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
-        self.contents.items.push(Item { end, event: index });
+        self.contents.items.push(Item { end, event: line });
     }
 
     /// The items since the last slice are all of this batch.

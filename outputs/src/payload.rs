@@ -15,12 +15,12 @@ use flate2::read::GzDecoder;
 use logweir_pipeline::Ack;
 use logweir_pipeline::memory::Held;
 
-/// One event's bytes in the body, and its place in its batch.
+/// The bytes of one event, or of a piece of one, in the body, and the event's place in its batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     /// The end of its bytes in the plain body; they begin where the item before ends.
     pub end: u32,
-    /// Its index among the events of its batch.
+    /// Its index among the events that the source made in its batch: what becomes of a piece counts for it.
     pub event: u32,
 }
 

@@ -5,6 +5,10 @@
 //! (in flight goes up when a batch is read and down when it is settled), under one lock a batch, so the sum is a
 //! check and not a definition.
 //! Never: counts per event; never goes back.
+//!
+//! An event here is what a source made: one a line. Of a line that a transform split, the pieces are counted as one, as are
+//! the copies of an event that goes to several outputs: it is rejected when a piece was, dropped when no output took any
+//! piece, and else delivered.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

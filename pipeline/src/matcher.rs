@@ -32,3 +32,4 @@ pub use modifier::{MODIFIERS, Modifier};
 pub use network::{Network, NetworkError};
 pub use number::Number;
 pub use pattern::{PATTERN_CHARACTERS_MAX, Pattern, Piece, literal, pieces};
+pub use value::LINE;

@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Way`], the tree of what happens to one source's events, and [`Router`], the walk of a batch along it.
 //! Promises: a batch is never copied: a branch gets the indexes of its events, and finds them as they were where the
-//! way branched; an event that no output took is in the ledger under the name of the step that dropped it, or of the
+//! way branched; a line that no output took is in the ledger under the name of the step that dropped it, or of the
 //! port of a route that nothing reads; one that an output took is not, whatever became of it elsewhere.
 //! Never: waits.
 
@@ -77,7 +77,7 @@ impl Way {
 /// Takes batches along their ways. One a worker; it keeps its memory from batch to batch.
 #[derive(Debug)]
 pub struct Router {
-    /// What became of each event so far.
+    /// What became of each line so far, by the event that the source made of it.
     fates: Vec<Fate>,
     /// The names that [`Fate::Dropped`] counts on.
     droppers: Vec<Arc<str>>,
@@ -89,7 +89,7 @@ pub struct Router {
     bench: Bench,
 }
 
-/// What became of an event.
+/// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// Nothing yet.
@@ -152,7 +152,9 @@ impl Router {
             lanes[lane].write(batch, selected);
         }
         if !way.lanes.is_empty() {
-            selected.iter().for_each(|&index| self.fates[index as usize] = Fate::Taken);
+            for &index in selected {
+                self.fates[batch.line_of(index) as usize] = Fate::Taken;
+            }
         }
         for (number, branch) in way.branches.iter().enumerate() {
             let is_last = number + 1 == way.branches.len();
@@ -194,7 +196,7 @@ impl Router {
             before.clone_from(&kept);
             step.apply(batch, &mut kept, &mut self.bench);
             if kept.len() < before.len() {
-                self.note_dropped(&step.name, &before, &kept);
+                self.note_dropped(batch, &step.name, &before, &kept);
             }
         }
         self.selections.push(before);
@@ -223,7 +225,7 @@ impl Router {
         for (number, (way, port)) in ways.iter().zip(ports).enumerate() {
             self.tap.show(route.port(number), batch, &port);
             if way.is_empty() && !port.is_empty() {
-                self.note_dropped(route.port(number), &port, &[]);
+                self.note_dropped(batch, route.port(number), &port, &[]);
             }
             let undo = route.mode() == RouteMode::All && number + 1 < ways.len() && way.changes_events();
             let snapshot = undo.then(|| self.save(batch));
@@ -233,8 +235,9 @@ impl Router {
         }
     }
 
-    /// Notes who dropped the events that are selected and not kept. Both are in order.
-    fn note_dropped(&mut self, name: &Arc<str>, selected: &[u32], kept: &[u32]) {
+    /// Notes who dropped the events that are selected and not kept. Both are in order. Of a line's pieces the last one
+    /// that was dropped tells, if no output took any of them.
+    fn note_dropped(&mut self, batch: &Batch, name: &Arc<str>, selected: &[u32], kept: &[u32]) {
         let known = self.droppers.iter().position(|dropper| Arc::ptr_eq(dropper, name));
         let number = known.unwrap_or_else(|| {
             self.droppers.push(Arc::clone(name));
@@ -243,8 +246,12 @@ impl Router {
         let dropped = Fate::Dropped(u16::try_from(number).unwrap_or(u16::MAX));
         let mut kept = kept.iter().peekable();
         for &index in selected {
-            if kept.next_if_eq(&&index).is_none() && self.fates[index as usize] != Fate::Taken {
-                self.fates[index as usize] = dropped;
+            if kept.next_if_eq(&&index).is_some() {
+                continue;
+            }
+            let fate = &mut self.fates[batch.line_of(index) as usize];
+            if *fate != Fate::Taken {
+                *fate = dropped;
             }
         }
     }

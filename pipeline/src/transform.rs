@@ -10,9 +10,12 @@ mod convert;
 mod copy;
 mod dedupe;
 mod drop;
+mod findings;
 mod flatten;
+mod geoip;
 mod keep;
 mod key_hash;
+mod loaded_file;
 mod lookup;
 mod members;
 mod parse;
@@ -24,11 +27,13 @@ mod rename;
 mod sample;
 mod set;
 mod severity;
+mod split;
 mod template;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod truncate;
+mod user_agent;
 mod when;
 
 use std::fmt::{self, Write};
@@ -37,7 +42,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use logweir_parsers::{KeyId, key};
 
-use crate::event::{Batch, Field, KeyTable, Keys};
+use crate::event::{Batch, Field, KeyTable, Keys, Value};
 use crate::matcher::Condition;
 use crate::parse::Scratch;
 
@@ -46,7 +51,9 @@ pub use copy::CopyFields;
 pub use dedupe::Dedupe;
 pub use drop::DropEvents;
 pub use flatten::FlattenFields;
+pub use geoip::{GeoIp, GeoIpConfig, GeoIpError};
 pub use keep::{KeepFields, KeepPattern};
+pub use loaded_file::FileError;
 pub use lookup::{Lookup, LookupConfig, LookupError};
 pub use parse::ParseField;
 pub use redact::{Redact, RedactAction, RedactKind};
@@ -55,14 +62,18 @@ pub use rename::RenameFields;
 pub use sample::Sample;
 pub use set::{SetFields, SetValue};
 pub use severity::NormalizeSeverity;
+pub use split::Split;
 pub use template::{Template, TemplateError};
 pub use throttle::Throttle;
 pub use truncate::TruncateFields;
+pub use user_agent::{ParseUserAgent, UserAgentConfig, UserAgentError};
 pub use when::When;
 
 /// One thing done to each event. All workers share a step.
 pub trait Step: fmt::Debug + Send + Sync {
-    /// Does it to the selected events. Those that it drops are selected no more; the others keep their order.
+    /// Does it to the selected events. Those that it drops are selected no more; the others keep their order. A step that
+    /// makes more events of one drops none: the first of them takes the place of that one, and the others, which stand
+    /// behind all events that there were, follow it in the selection.
     fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench);
 
     /// Whether events may come out other than they went in; not so for a step that only drops.
@@ -84,15 +95,23 @@ pub struct PlacedStep {
     step: Box<dyn Step>,
     failed: AtomicU64,
     forgotten: AtomicU64,
+    dropped: AtomicU64,
+    made: AtomicU64,
 }
 
 impl PlacedStep {
     /// Takes the selected events through the step.
     pub fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench) {
         (bench.failed, bench.forgotten) = (0, 0);
+        let (events, before) = (batch.events.len(), selected.len());
         bench.step.clone_from(&self.name);
         self.step.apply(batch, selected, bench);
-        for (counter, events) in [(&self.failed, bench.failed), (&self.forgotten, bench.forgotten)] {
+        for (counter, events) in [
+            (&self.failed, bench.failed),
+            (&self.forgotten, bench.forgotten),
+            (&self.dropped, before.saturating_sub(selected.len()) as u64),
+            (&self.made, (batch.events.len() - events) as u64),
+        ] {
             if events > 0 {
                 counter.fetch_add(events, Ordering::Relaxed);
             }
@@ -116,6 +135,18 @@ impl PlacedStep {
     pub fn forgotten(&self) -> u64 {
         self.forgotten.load(Ordering::Relaxed)
     }
+
+    /// Events that it dropped since the start, on each way by which they came. The ledger counts lines that nobody got.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Events that it made beyond those that it got, since the start.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
 }
 
 /// A named list of steps.
@@ -136,6 +167,8 @@ impl Transform {
             step,
             failed: AtomicU64::default(),
             forgotten: AtomicU64::default(),
+            dropped: AtomicU64::default(),
+            made: AtomicU64::default(),
         };
         Self { name: name.into(), steps: steps.into_iter().map(place).collect() }
     }
@@ -160,6 +193,9 @@ pub struct Bench {
     fields: Vec<Field>,
     scratch: Scratch,
     finds: Vec<redact::Find>,
+    elements: Vec<split::Element>,
+    /// For a selection in the making.
+    selection: Vec<u32>,
     /// The events that a step with `when` is for, and those of them that it kept.
     when: (Vec<u32>, Vec<u32>),
     reason: String,
@@ -181,6 +217,8 @@ impl Bench {
             fields: Vec::new(),
             scratch: Scratch::default(),
             finds: Vec::new(),
+            elements: Vec::new(),
+            selection: Vec::new(),
             when: Default::default(),
             reason: String::new(),
             step: "".into(),
@@ -206,6 +244,18 @@ impl Bench {
             let message = batch.make_text(self.reason.as_bytes());
             batch.set(index, key::ERROR_MESSAGE, message);
         }
+    }
+
+    /// Gives a value, which is that of the field `from`, to the field `to`. The event's own time takes a time only: another
+    /// value is refused, and the event marked. Says whether it was taken.
+    fn give(&mut self, batch: &mut Batch, index: usize, from: KeyId, to: KeyId, value: Value) -> bool {
+        let is_taken = to != key::TIMESTAMP || matches!(value, Value::Time(_));
+        if is_taken {
+            batch.set(index, to, value);
+        } else {
+            self.fail(batch, index, from, "is not a time; `convert` makes it one");
+        }
+        is_taken
     }
 
     /// The name of a key, whoever gave it its number.

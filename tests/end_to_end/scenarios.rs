@@ -17,6 +17,7 @@ mod permissions;
 mod real_stores;
 mod rename_rotation;
 mod secured;
+mod split;
 mod steps;
 mod stopping;
 mod syslog;

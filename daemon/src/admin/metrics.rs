@@ -61,6 +61,12 @@ const STEP_COUNTERS: &[(&str, &str, StepFigure)] = &[
         "Keys that a step forgot before their time, for want of room",
         PlacedStep::forgotten,
     ),
+    (
+        "step_events_dropped",
+        "Events that a step dropped, pieces of lines too; events_dropped counts the lines that nobody got",
+        PlacedStep::dropped,
+    ),
+    ("step_events_made", "Events that a step made of others", PlacedStep::made),
 ];
 
 const OUTPUT_COUNTERS: &[(&str, &str, OutputFigure)] = &[

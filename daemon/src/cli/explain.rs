@@ -203,7 +203,7 @@ impl Teller<'_> {
         line: &mut Underway,
         before: &Document,
     ) -> io::Result<Option<Document>> {
-        let mut last = None;
+        let (mut last, mut events) = (None, line.events());
         for step in &transform.steps {
             writeln!(self.out, "{}", step.name)?;
             for answer in self.rehearsal.answers(&step.conditions(), line) {
@@ -217,6 +217,10 @@ impl Teller<'_> {
                 writeln!(self.out, "  drops it")?;
                 return Ok(None);
             };
+            if line.events() != events {
+                events = line.events();
+                writeln!(self.out, "  {events} events of it; the first:")?;
+            }
             self.tell_changes(last.as_ref().unwrap_or(before), &after)?;
             last = Some(after);
         }

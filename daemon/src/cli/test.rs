@@ -127,7 +127,10 @@ impl Comparison<'_> {
             self.found.push(self.error(&title).at(first.place, "expected this field"));
             return;
         }
-        for (&output, document) in &self.outcome.documents {
+        let documents = self.outcome.documents.iter();
+        let documents = documents
+            .flat_map(|(output, documents)| documents.iter().map(move |document| (*output, document)));
+        for (output, document) in documents {
             let output = &config.outputs[output].name;
             for expected in fields {
                 let (name, value) = &expected.value;

@@ -4,6 +4,7 @@
 //! Promises: gathers everything that is wrong in all files; a config that comes out can be wired without a question.
 //! Never: starts anything.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
 use super::formats;
 use super::graph::{Graph, Node, Role};
+use super::leftovers::{self, Redaction};
 use super::nearest::suggest;
 use super::outputs::{self, Output};
 use super::raw::{ConfigFile, Entry, Located, Raw, parse_files};
@@ -84,7 +86,8 @@ pub(crate) fn check(
         return (None, diagnostics);
     }
     let raw = Raw::merge(&trees, COMPONENTS, &mut diagnostics);
-    let mut checker = Checker { decoder: Decoder::new(files, environment), nodes: Vec::new() };
+    let mut checker =
+        Checker { decoder: Decoder::new(files, environment), nodes: Vec::new(), redactions: BTreeMap::new() };
     let config = checker.config(&raw);
     diagnostics.extend(checker.decoder.diagnostics);
     (config, diagnostics)
@@ -93,6 +96,8 @@ pub(crate) fn check(
 struct Checker<'a> {
     decoder: Decoder<'a>,
     nodes: Vec<Node>,
+    /// What transforms do about secrets, by their names.
+    redactions: BTreeMap<String, Redaction>,
 }
 
 impl Checker<'_> {
@@ -119,6 +124,7 @@ impl Checker<'_> {
         let tests = self.tests(raw);
         let graph = Graph::new(&self.nodes, &mut self.decoder.diagnostics);
         let ways = ways::ways(&graph, &mut self.decoder.diagnostics);
+        leftovers::warn(&sources, &ways, &self.redactions, &outputs, &mut self.decoder.diagnostics);
         Some(Config {
             settings: settings?,
             admin: admin?,
@@ -222,8 +228,11 @@ impl Checker<'_> {
             let found = Found::new(Located { value: &name, place: entry.key.place }, table);
             self.decoder.refuse_unknown(&found, TRANSFORM.all_keys());
             self.fed_node(Role::Transform, entry, &found);
-            let transform = transforms::decode(entry.key.value, &found, keys, &mut self.decoder);
-            transforms.extend(transform.map(Arc::new));
+            let name = entry.key.value;
+            if let Some((transform, redaction)) = transforms::decode(name, &found, keys, &mut self.decoder) {
+                transforms.push(Arc::new(transform));
+                self.redactions.insert(name.to_owned(), redaction);
+            }
         }
         transforms
     }

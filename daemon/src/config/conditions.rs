@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Owns: [`WrittenCondition`]: a table of `"field|modifier" = value`, all of which must hold; a list of values or of
-//! tables, one of which must hold; `not`, `any_of` and `all_of` for the rest.
+//! tables, one of which must hold; a text in such a list, which the line must hold; `not`, `any_of` and `all_of` for the rest.
 //! Promises: what is wrong is told at the value or key that is wrong; an empty table or list, which would always or
 //! never hold, is refused.
 //! Never: knows what a modifier means.
@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use logweir_pipeline::Keys;
-use logweir_pipeline::matcher::{Condition, Item, ItemError, Literal, MODIFIERS, Placeholders};
+use logweir_pipeline::matcher::{Condition, Item, ItemError, LINE, Literal, MODIFIERS, Placeholders};
 use toml::de::{DeTable, DeValue};
 
 use super::decode::{Decoder, Given};
@@ -35,7 +35,7 @@ pub(crate) enum WrittenCondition {
     Not(Box<Self>),
     /// A field must be as these values say.
     Item {
-        /// The field with its modifiers.
+        /// The field with its modifiers; empty for a text to find in the line.
         key: At<String>,
         /// The values, and where they stand together.
         values: At<Vec<At<Literal>>>,
@@ -66,7 +66,7 @@ impl Value for WrittenCondition {
     fn describe() -> Description {
         Description::new(
             "condition",
-            "a condition, such as { \"url.path|startswith\" = \"/api/\" }, or a list of them",
+            "a condition, such as { \"url.path|startswith\" = \"/api/\" }, or a list of them, or of texts",
         )
     }
 
@@ -110,7 +110,7 @@ fn table(
     members.into_iter().collect::<Option<_>>().map(WrittenCondition::All)
 }
 
-/// A list of conditions.
+/// A list of conditions, and of texts to find in the line.
 fn list(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<WrittenCondition>> {
     let DeValue::Array(items) = given.value else {
         return decoder.wrong(given, Some("this is no list of conditions".to_owned()));
@@ -122,6 +122,11 @@ fn list(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<WrittenCondit
         let item = given.inner(item.get_ref(), Place::new(given.place.file, item.span()));
         match item.value {
             DeValue::Table(fields) => table("", fields, item, decoder),
+            DeValue::String(_) | DeValue::Integer(_) => {
+                let value = literal("", item, decoder)?;
+                let values = At { value: vec![value], place: item.place };
+                Some(WrittenCondition::Item { key: At { value: String::new(), place: item.place }, values })
+            }
             _ => decoder.wrong_type(item),
         }
     });
@@ -200,7 +205,10 @@ fn checked_item(
             return None;
         }
     };
-    let field = intern(item.field, key.place, keys, decoder)?;
+    let field = match item.field {
+        "" => LINE,
+        name => intern(name, key.place, keys, decoder)?,
+    };
     let literals = values.value.iter().map(|value| value.value.clone()).collect::<Vec<_>>();
     let condition = item.condition(field, &literals, keys, &Placeholders::new());
     condition.map_err(|error| decoder.report(diagnostic(&error, key, values))).ok()
@@ -223,6 +231,8 @@ fn diagnostic(error: &ItemError, key: &At<String>, values: &At<Vec<At<Literal>>>
             Diagnostic::error(format!("wrong value for `{}`", key.value))
                 .at(place, format!("expected {expected}{reason}"))
         }
+        ItemError::NeedsField(_) => Diagnostic::error(error.to_string())
+            .at(key.place, "expected the name of a field; texts and expressions do without"),
         _ => Diagnostic::error(error.to_string()).at(key.place, "expected modifiers that go together"),
     }
 }

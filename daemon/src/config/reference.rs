@@ -1,16 +1,31 @@
 //! The config reference, from the tables that decoding uses.
 //!
 //! Owns: the text of `logweir config-reference`.
-//! Promises: every section, key, step and format, each with type, default, unit and meaning; it cannot rot.
+//! Promises: every section, key, step, modifier and format, each with type, default, unit and meaning; it cannot rot.
 //! Never: knows a key by name.
 
 use std::fmt::Write;
 
 use logweir_parsers::FORMATS;
+use logweir_pipeline::matcher::MODIFIERS;
 
 use super::schema::{Absent, Key, SectionKind, sections};
 
-/// The whole reference, or that of one section (`outputs.file`, `admin`, `formats`), as Markdown. `None` when there
+/// What the keys of a condition do not tell.
+const CONDITIONS: &str = r#"## Conditions
+
+What `drop`, `when` and the ports of routes ask of an event.
+
+- `{ "http.response.status_code" = [502, 503], "url.path|startswith" = "/api/" }`: each field must have one of its values.
+- `[{ … }, { … }]`: one of the tables must hold; also as `any_of`. `all_of` is a list all of which must hold, `not` a condition that must not.
+- `["segfault", "out of mem*"]`: one of the texts must stand in the line as it was read, whatever was done to its fields; `"|all" = ["error", "disk"]` wants all of them, `"|re" = 'x\d+'` an expression. Where there is a list of conditions, texts and tables may stand side by side.
+- In texts `*` stands for anything and `?` for one character; `\*` and `\?` are meant as they are. Upper and lower case are one, unless `cased` says otherwise. A field that is absent has no value.
+
+The modifiers, which follow the name of the field and may follow each other: `"field|contains|all"`.
+
+"#;
+
+/// The whole reference, or that of one section (`outputs.file`, `admin`, `conditions`, `formats`), as Markdown. `None` when there
 /// is no such section.
 pub(crate) fn reference(wanted: Option<&str>) -> Option<String> {
     let mut text = String::new();
@@ -20,6 +35,9 @@ pub(crate) fn reference(wanted: Option<&str>) -> Option<String> {
             append_section(section, &mut text);
         }
     }
+    if wanted.is_none_or(|wanted| wanted == "conditions") {
+        append_conditions(&mut text);
+    }
     if wanted.is_none_or(|wanted| wanted == "formats") {
         append_formats(&mut text);
     }
@@ -28,7 +46,7 @@ pub(crate) fn reference(wanted: Option<&str>) -> Option<String> {
 
 /// The names that [`reference`] knows.
 pub(crate) fn names() -> Vec<String> {
-    sections().map(SectionKind::reference).collect()
+    sections().map(SectionKind::reference).chain(["conditions".to_owned()]).collect()
 }
 
 fn append_section(section: &SectionKind, text: &mut String) {
@@ -55,6 +73,14 @@ fn append_key(key: &Key, indent: &str, text: &mut String) {
     for key in key.keys {
         append_key(key, &format!("{indent}  "), text);
     }
+}
+
+fn append_conditions(text: &mut String) {
+    text.push_str(CONDITIONS);
+    for (name, modifier) in MODIFIERS {
+        append(text, format_args!("- `{name}`: {}\n", modifier.summary()));
+    }
+    text.push('\n');
 }
 
 fn append_formats(text: &mut String) {
@@ -84,6 +110,9 @@ mod tests {
         let text = reference(None).unwrap();
         for key in sections().flat_map(SectionKind::all_keys) {
             assert!(text.contains(&format!("- `{}` (", key.name)), "{}", key.name);
+        }
+        for (name, _) in MODIFIERS {
+            assert!(text.contains(&format!("\n- `{name}`: ")), "{name}");
         }
         for format in FORMATS {
             assert!(text.contains(&format!("- `{}` (dataset", format.name())));

@@ -6,16 +6,19 @@
 
 mod convert;
 mod fields;
+mod geoip;
 mod lookup;
 mod parse;
 mod redact;
 mod sampling;
+mod split;
 #[cfg(test)]
 mod tests;
+mod user_agent;
 
 use std::sync::Arc;
 
-use logweir_parsers::KeyId;
+use logweir_parsers::{KeyId, key};
 use logweir_pipeline::Keys;
 use logweir_pipeline::transform::{Step, Transform, When};
 
@@ -23,6 +26,7 @@ use super::component::Fed;
 use super::conditions::WrittenCondition;
 use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
+use super::leftovers::{ORIGINAL, Redaction};
 use super::schema::{SectionKind, Table, table};
 use super::value::tables::{Fields, Nested, Renames, Steps};
 use super::value::{At, Value};
@@ -30,10 +34,18 @@ use convert::{Limits, Types};
 use fields::{
     CopiedFields, FlattenedFields, Json, KeptFields, RemovedFields, RenamedFields, Severity, Values,
 };
+use geoip::GeoIpKeys;
 use lookup::LookupKeys;
 use parse::ParseKeys;
 use redact::Redacted;
 use sampling::{DedupeKeys, SampleKeys, ThrottleKeys};
+use split::SplitKeys;
+use user_agent::UserAgentKeys;
+
+/// The time of an event, which is no field.
+const TIME: &str = "@timestamp";
+const TIME_HELP: &str = "to give an event another time, `convert` a field to one, such as { \"my.time\" = \"time\" }, and \
+                         `rename` it to `@timestamp`; `copy` gives the time to a field";
 
 /// The one kind of transform.
 pub(crate) const TRANSFORM: SectionKind = SectionKind {
@@ -140,21 +152,42 @@ steps! {
     json: Json,
     /// Makes fields with dotted names of the objects in these fields.
     flatten: FlattenedFields,
+    /// Makes an event of each element of the JSON list in a field; they share the other fields.
+    split: Nested<SplitKeys>,
     /// Sets fields from a table in a file.
     lookup: Nested<LookupKeys>,
+    /// Sets `NAME.geo.*` and `NAME.as.*` from what a MaxMind database says of the address in `NAME.ip`.
+    geoip: Nested<GeoIpKeys>,
+    /// Sets `user_agent.*` from what a client says it is.
+    user_agent: Nested<UserAgentKeys>,
 }
 
-/// The transform of a section; what is wrong goes to the decoder.
+/// The transform of a section, and what it does about secrets; what is wrong goes to the decoder.
 pub(crate) fn decode(
     name: &str,
     found: &Found<'_>,
     keys: &Arc<Keys>,
     decoder: &mut Decoder<'_>,
-) -> Option<Transform> {
+) -> Option<(Transform, Redaction)> {
     let steps = TransformKeys::decode(found, decoder)?.steps.0;
+    let redaction = redaction(&steps);
     // Each step is looked at, also behind one that is wrong.
     let steps = steps.into_iter().map(|step| checked_step(step, keys, decoder)).collect::<Vec<_>>();
-    Some(Transform::new(name, steps.into_iter().collect::<Option<_>>()?))
+    Some((Transform::new(name, steps.into_iter().collect::<Option<_>>()?), redaction))
+}
+
+/// What steps do about secrets. A step that is not for all events does nothing about the line.
+fn redaction(steps: &[StepKeys]) -> Redaction {
+    let covers = |step: &StepKeys| {
+        let redacts = step.redact.as_ref().is_some_and(|step| step.value.looks_into(ORIGINAL));
+        let removes = step.remove.as_ref().is_some_and(|step| step.value.has(ORIGINAL));
+        let keeps = step.keep.as_ref().is_none_or(|step| step.value.keeps(ORIGINAL));
+        step.when.is_none() && (redacts || removes || !keeps)
+    };
+    Redaction {
+        redacts: steps.iter().find_map(|step| step.redact.as_ref()).map(|step| step.place),
+        covers_original: steps.iter().any(covers),
+    }
 }
 
 /// Turns each field of a step into what the step needs. A step without fields would do nothing, which cannot
@@ -182,12 +215,18 @@ fn interned(
     each(names, place, decoder, |decoder, name, place| intern(&name, place, keys, decoder))
 }
 
+/// The number of a field name, or of the event's time.
+fn intern_or_time(name: &str, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<KeyId> {
+    if name == TIME { Some(key::TIMESTAMP) } else { intern(name, place, keys, decoder) }
+}
+
 /// The number of a field name.
 pub(super) fn intern(name: &str, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<KeyId> {
-    if name == "@timestamp" {
+    if name == TIME {
         decoder.report(
-            Diagnostic::error("`@timestamp` is not a field like others")
-                .at(place, "expected another field; the line itself gives an event its time"),
+            Diagnostic::error(format!("`{TIME}` is not a field like others"))
+                .at(place, "expected another field; every event has a time")
+                .help(TIME_HELP),
         );
         return None;
     }

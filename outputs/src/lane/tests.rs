@@ -1,6 +1,7 @@
 //! Lanes with an inbox that the test empties.
 
 use logweir_parsers::format::Format;
+use logweir_pipeline::transform::{Bench, Split, Step, Transform};
 use tokio::sync::mpsc::{self, Receiver};
 
 use super::*;
@@ -246,4 +247,28 @@ fn payloads_grow_further_only_while_the_store_is_slow() {
     ] {
         assert_eq!(next_limit(limit, waited, is_idle), expected, "{limit} {waited:?} {is_idle}");
     }
+}
+
+#[test]
+fn what_becomes_of_pieces_counts_for_their_line() {
+    let mut setup = setup(LaneConfig::default(), usize::MAX);
+    let field = logweir_parsers::key::MESSAGE;
+    let split: Box<dyn Step> = Box::new(Split { field, elements_max: 10, flatten: true });
+    let transform = Transform::new("clean", vec![("split", split)]);
+    let mut batch = setup.source.batch(&["[1,2,3]", "[4]", "[5,6]"]);
+    let mut selected = all(&batch);
+    transform.steps[0].apply(&mut batch, &mut selected, &mut Bench::new(Arc::clone(&setup.source.keys)));
+    assert_eq!(selected.len(), 6);
+    setup.lane.write(&batch, &selected);
+    batch.ack.done();
+    setup.lane.flush();
+    let payload = setup.received().remove(0);
+    let slice = &payload.slices()[0];
+    assert_eq!((slice.first_offset, slice.last_offset), (1, 15));
+    [1, 2, 3].into_iter().for_each(|item| payload.rejected(item));
+    payload.done();
+    let counts = setup.source.stream.source().ledger.counts();
+    assert_eq!((counts.read, counts.rejected, counts.delivered), (3, 2, 1));
+    assert!(counts.adds_up());
+    assert_eq!(setup.source.acknowledged(), setup.source.end());
 }

@@ -13,11 +13,17 @@ use logweir_parsers::preset::{self, PresetId};
 use logweir_parsers::{KeyId, key};
 
 use super::constants::{ConstantSet, ConstantValue};
+use super::piece::Piece;
 use super::sink::MEMBERS;
 use super::{Field, Span, Value};
 use crate::ack::Ack;
 use crate::parse::FormatId;
 use crate::stream::Stream;
+
+/// Bytes of made text for which a batch leaves room to the next one.
+const SIDE_BYTES_KEPT: usize = 4 * 1024 * 1024;
+/// Fields for which it does: 4 MiB.
+const FIELDS_KEPT: usize = 256 * 1024;
 
 /// Facts about an event that its fields do not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +58,7 @@ impl EventFlags {
 pub struct Event {
     /// The line in the chunk, without its line end.
     pub line: Span,
-    /// Where the event begins in its stream; the second half of its `_id`.
+    /// Where the event begins in its stream; the second half of its `_id`. That of a piece lies within its line.
     pub offset: u64,
     /// When it happened, in nanoseconds since 1970-01-01T00:00:00Z; the time of reading until a grammar knows better.
     pub timestamp: i64,
@@ -69,7 +75,12 @@ pub struct Event {
     pub flags: EventFlags,
     /// Its place in [`Batch::senders`], counted from 1; 0 when the stream's own constants say who sent it.
     pub(crate) sender: u8,
+    /// Its place in [`Batch::pieces`], counted from 1; 0 when the source made it.
+    pub(super) piece: u32,
 }
+
+// Thousands of them stand in a batch.
+const _: () = assert!(size_of::<Event>() == 48);
 
 /// A chunk of source bytes and the events in it.
 #[derive(Debug)]
@@ -79,8 +90,9 @@ pub struct Batch {
     /// Text that grammars and transforms made; always valid UTF-8.
     pub side: Vec<u8>,
     pub(super) fields: Vec<Field>,
-    /// The events, in the order of their lines.
+    /// The events: those of the source in the order of their lines, then the pieces that transforms made of them.
     pub events: Vec<Event>,
+    pub(super) pieces: Vec<Piece>,
     /// Where the bytes come from, and what is constant for all of them.
     pub stream: Arc<Stream>,
     /// What is constant for the events of one sender, where many senders share a batch.
@@ -103,26 +115,29 @@ pub(crate) struct Storage {
 pub struct Snapshot {
     fields: Vec<Field>,
     events: Vec<Event>,
+    pieces: usize,
 }
 
 impl Batch {
     /// A batch of lines that nobody parsed yet. `events` come from [`Batch::line`].
     #[must_use]
     pub fn new(chunk: Bytes, events: Vec<Event>, stream: Arc<Stream>, read_at: i64, ack: Ack) -> Self {
-        let (side, fields, senders) = (Vec::new(), Vec::new(), Vec::new());
-        Self { chunk, side, fields, events, stream, senders, read_at, ack }
+        let (side, fields, senders, pieces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { chunk, side, fields, events, pieces, stream, senders, read_at, ack }
     }
 
     /// Gives a new batch the storage of an old one.
     pub(crate) fn use_storage(&mut self, storage: Storage) {
         self.side = storage.side;
         self.fields = storage.fields;
-        self.side.clear();
-        self.fields.clear();
     }
 
-    /// Takes the batch apart.
-    pub(crate) fn into_storage(self) -> (Storage, Ack) {
+    /// Takes the batch apart. What one batch needed beyond the usual is not kept for the next one.
+    pub(crate) fn into_storage(mut self) -> (Storage, Ack) {
+        self.side.clear();
+        self.side.shrink_to(SIDE_BYTES_KEPT);
+        self.fields.clear();
+        self.fields.shrink_to(FIELDS_KEPT);
         (Storage { side: self.side, fields: self.fields }, self.ack)
     }
 
@@ -142,6 +157,7 @@ impl Batch {
             second_preset: preset::NONE,
             flags,
             sender: 0,
+            piece: 0,
         }
     }
 
@@ -280,12 +296,14 @@ impl Batch {
     pub fn save(&self, snapshot: &mut Snapshot) {
         snapshot.fields.clone_from(&self.fields);
         snapshot.events.clone_from(&self.events);
+        snapshot.pieces = self.pieces.len();
     }
 
-    /// Gives all events the fields that they had.
+    /// Gives all events the fields that they had, and takes away pieces that were made since.
     pub fn restore(&mut self, snapshot: &mut Snapshot) {
         std::mem::swap(&mut self.fields, &mut snapshot.fields);
         std::mem::swap(&mut self.events, &mut snapshot.events);
+        self.pieces.truncate(snapshot.pieces);
     }
 
     fn position(&self, index: usize, key: KeyId) -> Option<usize> {

@@ -44,7 +44,7 @@ impl Condition {
 /// Whether a field passes one of several tests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Predicate {
-    /// The field.
+    /// The field, or [`super::LINE`].
     pub key: KeyId,
     /// The tests; one that it passes is enough.
     pub tests: Vec<Test>,

@@ -13,7 +13,8 @@
 //! The automata run over the texts of the fields that conditions name, rather than over the raw line. That is always
 //! sound, and the line is not: a field's text may come from a transform, may stand in the line with escapes, or may
 //! be a constant that does not stand there at all. It also makes a hit of `contains`, `startswith` or `endswith` the
-//! answer itself, where a hit in the line would only say that the fields must be looked at.
+//! answer itself, where a hit in the line would only say that the fields must be looked at. Conditions without a field ask
+//! of the line itself, which has an automaton of its own.
 
 mod compile;
 mod field;
@@ -71,6 +72,8 @@ pub struct Index {
     fields: Vec<FieldIndex>,
     /// By key: its place in `fields`, or [`NO_FIELD`].
     places: Vec<u16>,
+    /// The place in `fields` of the whole line, or [`NO_FIELD`].
+    line: u16,
 }
 
 /// The place of the keys that no condition names.

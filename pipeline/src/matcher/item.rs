@@ -43,7 +43,7 @@ pub type Placeholders = BTreeMap<String, Vec<String>>;
 /// A field's name with its modifiers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item<'a> {
-    /// The field.
+    /// The field; empty for the line.
     pub field: &'a str,
     modifiers: Vec<Modifier>,
     kind: Kind,
@@ -61,7 +61,8 @@ enum Kind {
 }
 
 impl<'a> Item<'a> {
-    /// Reads `field|modifier|modifier`.
+    /// Reads `field|modifier|modifier`. Without a field the values are sought anywhere in the line, unless a modifier says
+    /// where.
     ///
     /// # Errors
     /// A modifier is unknown or does not fit the others.
@@ -70,12 +71,18 @@ impl<'a> Item<'a> {
         let field = parts.next().unwrap_or_default();
         let by_name =
             |name: &str| Modifier::by_name(name).ok_or_else(|| ItemError::UnknownModifier(name.to_owned()));
-        let modifiers = parts.map(by_name).collect::<Result<Vec<_>, _>>()?;
+        let mut modifiers = parts.map(by_name).collect::<Result<Vec<_>, _>>()?;
         let kind = kind(&modifiers)?;
+        if field.is_empty() {
+            check_keyword(&modifiers, kind)?;
+            if kind == Kind::Text && !modifiers.iter().any(|modifier| text::is_place(*modifier)) {
+                modifiers.push(Modifier::Contains);
+            }
+        }
         Ok(Self { field, modifiers, kind })
     }
 
-    /// The condition that the field `key` is as these values say; other fields that they name get their keys in `keys`.
+    /// The condition that the field `key`, or [`super::LINE`], is as these values say; other fields that they name get their keys in `keys`.
     ///
     /// # Errors
     /// There is no value, or one is not what the modifiers need.
@@ -161,6 +168,17 @@ fn number(value: &Literal) -> Option<Number> {
         Literal::Integer(number) => Some((*number).into()),
         Literal::Float(number) => Number::from_float(*number),
         Literal::Text(_) | Literal::Bool(_) | Literal::Null => None,
+    }
+}
+
+/// Refuses the modifiers that a line is no value for.
+fn check_keyword(modifiers: &[Modifier], kind: Kind) -> Result<(), ItemError> {
+    match kind {
+        Kind::Text | Kind::Expression(_) => Ok(()),
+        _ => {
+            let main = modifiers.iter().find(|modifier| main_kind(**modifier).is_some());
+            Err(ItemError::NeedsField(main.map_or("", |main| main.name())))
+        }
     }
 }
 

@@ -75,7 +75,8 @@ fn literals(value: Option<&toml::Value>) -> Vec<Literal> {
 fn condition(keys: &Arc<Keys>, item: &str, values: &[Literal]) -> Result<Condition, ItemError> {
     let placeholders = [("admins".to_owned(), vec!["root".to_owned(), "toor".to_owned()])].into();
     let item = Item::parse(item)?;
-    item.condition(keys.intern(item.field).unwrap(), values, keys, &placeholders)
+    let key = if item.field.is_empty() { LINE } else { keys.intern(item.field).unwrap() };
+    item.condition(key, values, keys, &placeholders)
 }
 
 fn text_of(error: &ItemError) -> String {

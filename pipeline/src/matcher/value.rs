@@ -1,6 +1,6 @@
 //! The values of an event, one scalar at a time.
 //!
-//! Owns: [`Found`], the value of a field wherever it stands, and [`Scalar`], what a test looks at.
+//! Owns: [`Found`], the value of a field wherever it stands, [`LINE`], and [`Scalar`], what a test looks at.
 //! Promises: a constant counts like a field of the event's own unless that hides it; a list gives its items, nested
 //! ones included, and an object nothing; a number's text is the one that an output writes.
 //! Never: allocates.
@@ -9,8 +9,12 @@ use logweir_parsers::KeyId;
 
 use super::number::Number;
 use super::text::Text;
-use crate::event::{Batch, ConstantValue, Value};
+use crate::event::{Batch, ConstantValue, Event, Value};
 use crate::time::TimeText;
+
+/// What conditions without a field look at: the line as it was read, whatever transforms did to its fields. No field has
+/// this number: there are fewer of them.
+pub const LINE: KeyId = KeyId(u16::MAX - 1);
 
 /// One value that is not a list.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +53,19 @@ pub(super) enum Found<'a> {
 impl<'a> Found<'a> {
     /// The value of a key, if the event has it.
     pub(super) fn of(batch: &'a Batch, index: usize, key: KeyId) -> Option<Self> {
+        if key == LINE {
+            return Some(Self::line(&batch.events[index]));
+        }
         match batch.get(index, key) {
             Some(value) => Some(Self::Own(value)),
             None => batch.constant(index, key).map(Self::Constant),
         }
+    }
+
+    /// The line of an event.
+    #[inline]
+    pub(super) fn line(event: &Event) -> Self {
+        Self::Own(Value::Text(event.line))
     }
 
     /// Whether `test` holds for one of the scalars; the rest is not visited.

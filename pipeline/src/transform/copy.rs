@@ -1,8 +1,9 @@
 //! `copy`: gives the value of one field to another name as well.
 //!
 //! Owns: [`CopyFields`].
-//! Promises: both fields hold the same value; no text is copied that stands in the batch.
-//! Never: fails.
+//! Promises: both fields hold the same value; no text is copied that stands in the batch; an event whose field is to be
+//! its time and is none stays as it is and is marked.
+//! Never: removes a field.
 
 use logweir_parsers::KeyId;
 
@@ -18,7 +19,7 @@ impl Step for CopyFields {
         for &(from, to) in &self.0 {
             for index in selected.iter().map(|&index| index as usize) {
                 if let Some(value) = read::value(batch, index, from, &mut bench.room) {
-                    batch.set(index, to, value);
+                    bench.give(batch, index, from, to, value);
                 }
             }
         }

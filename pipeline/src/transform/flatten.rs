@@ -49,7 +49,7 @@ impl Step for FlattenFields {
 }
 
 /// Puts the members of the object in this span of the text on the bench; `bench.made` is the name of the object.
-fn flatten(text: &[u8], object: Span, is_made: bool, depth: u32, bench: &mut Bench) -> Option<()> {
+pub(super) fn flatten(text: &[u8], object: Span, is_made: bool, depth: u32, bench: &mut Bench) -> Option<()> {
     let prefix = bench.made.len();
     let json = object.of(text);
     for (name, value) in Members::of(json) {

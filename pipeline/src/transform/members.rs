@@ -1,10 +1,34 @@
 //! Walking over valid JSON without reading it into anything.
 //!
-//! Owns: the ends of values, and the members of an object.
+//! Owns: the ends of values, the members of an object, the elements of a list.
 //! Promises: offsets that lie in the text; on text that is no valid JSON it ends early.
 //! Never: copies, allocates, fails.
 
 use std::ops::Range;
+
+/// The elements of a list: where each lies.
+pub(super) struct Elements<'a> {
+    json: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// Those of this text, which is a list.
+    pub(super) fn of(json: &'a [u8]) -> Self {
+        Self { json, at: 1 }
+    }
+}
+
+impl Iterator for Elements<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.at += skipped(self.json.get(self.at..)?, b" \t\r\n,");
+        let element = self.at..self.at + value_len(self.json.get(self.at..)?);
+        self.at = element.end;
+        (!element.is_empty()).then_some(element)
+    }
+}
 
 /// The members of an object: where the inside of each name lies, and its value.
 pub(super) struct Members<'a> {
@@ -19,8 +43,7 @@ impl<'a> Members<'a> {
     }
 
     fn skip(&mut self, unwanted: &[u8]) {
-        let rest = self.json.get(self.at..).unwrap_or_default();
-        self.at += rest.iter().take_while(|byte| unwanted.contains(byte)).count();
+        self.at += skipped(self.json.get(self.at..).unwrap_or_default(), unwanted);
     }
 }
 
@@ -38,6 +61,11 @@ impl Iterator for Members<'_> {
         self.at = value.end;
         (!value.is_empty()).then_some((name, value))
     }
+}
+
+/// How many bytes at the beginning are among the unwanted ones.
+fn skipped(json: &[u8], unwanted: &[u8]) -> usize {
+    json.iter().take_while(|byte| unwanted.contains(byte)).count()
 }
 
 /// Bytes of the JSON value at the beginning of a text.
@@ -89,6 +117,14 @@ mod tests {
         let expected = [("a", "1"), (r#"b\""#, r#"{"x":"}\"]","y":[{}]}"#), ("c", r#"["]"]"#), ("d", "null")];
         assert_eq!(found, expected);
         assert_eq!(Members::of(b"{}").count(), 0);
+    }
+
+    #[test]
+    fn elements_are_found_whatever_they_are() {
+        let json = br#"[ 1,"],\"" , [2,[]],{"a":[3]}, null ]"#;
+        let found = Elements::of(json).map(|range| std::str::from_utf8(&json[range]).unwrap());
+        assert_eq!(found.collect::<Vec<_>>(), ["1", r#""],\"""#, "[2,[]]", r#"{"a":[3]}"#, "null"]);
+        assert_eq!(Elements::of(b"[ ]").count(), 0);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) struct Recent<T> {
     generation: usize,
 }
 
-impl<T: Copy> Recent<T> {
+impl<T> Recent<T> {
     /// A map of at most so many keys, two at least.
     pub(super) fn new(keys_max: usize) -> Self {
         Self { newer: HashMap::default(), older: HashMap::default(), generation: (keys_max / 2).max(1) }

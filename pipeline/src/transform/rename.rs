@@ -1,8 +1,9 @@
 //! `rename`: gives the value of one field to another name.
 //!
 //! Owns: [`RenameFields`].
-//! Promises: the value stays what it was; an event without the field stays as it is.
-//! Never: fails.
+//! Promises: the value stays what it was; an event without the field stays as it is; so does one whose field is to be its
+//! time and is none, and it is marked.
+//! Never: drops a value.
 
 use logweir_parsers::KeyId;
 
@@ -20,9 +21,9 @@ impl Step for RenameFields {
                 if batch.rename_in_place(index, from, to) {
                     continue;
                 }
-                if let Some(value) = read::value(batch, index, from, &mut bench.room) {
+                let Some(value) = read::value(batch, index, from, &mut bench.room) else { continue };
+                if bench.give(batch, index, from, to, value) {
                     batch.remove(index, from);
-                    batch.set(index, to, value);
                 }
             }
         }

@@ -2,8 +2,9 @@
 //!
 //! Owns: [`SetFields`].
 //! Promises: a constant text stands once in a batch, however many events share it; a lone reference keeps its type; an
-//! event that lacks a referenced field stays as it is.
-//! Never: fails.
+//! event that lacks a referenced field stays as it is; so does one whose field is to be its time and is none, and it is
+//! marked.
+//! Never: removes a field.
 
 use logweir_parsers::KeyId;
 
@@ -33,9 +34,8 @@ impl Step for SetFields {
                 }
                 SetValue::Template(template) => {
                     for index in selected.iter().map(|&index| index as usize) {
-                        if let Some(value) = filled_in(template, batch, index, bench) {
-                            batch.set(index, *key, value);
-                        }
+                        let Some(value) = filled_in(template, batch, index, bench) else { continue };
+                        bench.give(batch, index, template.reference().unwrap_or(*key), *key, value);
                     }
                 }
             }

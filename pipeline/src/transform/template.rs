@@ -81,7 +81,8 @@ impl Template {
     }
 
     /// The field, when the template is one reference and nothing else.
-    pub(super) fn reference(&self) -> Option<KeyId> {
+    #[must_use]
+    pub fn reference(&self) -> Option<KeyId> {
         match *self.0 {
             [Part::Field(key)] => Some(key),
             _ => None,

@@ -16,7 +16,7 @@ use crate::testing;
 use crate::time::SECOND;
 
 /// A batch of these lines, JSON or not, read at `read_at`.
-fn batch(keys: &Arc<Keys>, lines: &[&[u8]], read_at: i64) -> Batch {
+pub(super) fn batch(keys: &Arc<Keys>, lines: &[&[u8]], read_at: i64) -> Batch {
     let mut source = testing::source(ConstantSet::default());
     source.formats = vec![Format::Json.into()];
     let stream = testing::stream(source, ConstantSet::default());
@@ -34,7 +34,7 @@ fn batch(keys: &Arc<Keys>, lines: &[&[u8]], read_at: i64) -> Batch {
     batch
 }
 
-fn document(batch: &Batch, index: u32, keys: &Arc<Keys>) -> Vec<u8> {
+pub(super) fn document(batch: &Batch, index: u32, keys: &Arc<Keys>) -> Vec<u8> {
     let mut out = Writer::default();
     JsonEncoder::new(Arc::clone(keys)).write(batch, &batch.events[index as usize], &mut out);
     out.as_slice().to_vec()

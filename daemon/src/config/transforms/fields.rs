@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use logweir_parsers::KeyId;
+use logweir_parsers::{KeyId, key};
 use logweir_pipeline::Keys;
 use logweir_pipeline::event::ConstantValue;
 use logweir_pipeline::transform::{
@@ -18,7 +18,7 @@ use super::super::conditions::WrittenCondition;
 use super::super::decode::{Decoder, Given};
 use super::super::error::{Diagnostic, Place};
 use super::super::value::{At, Description, Value};
-use super::{Fields, IntoStep, Renames, each, intern, interned};
+use super::{Fields, IntoStep, Renames, TIME, TIME_HELP, each, intern, intern_or_time, interned};
 
 /// Declares the value of a step that is the value of another type and nothing else.
 macro_rules! value_of_step {
@@ -59,6 +59,23 @@ value_of_step! {
     Json(String);
 }
 
+impl RemovedFields {
+    /// Whether this field is among them.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|name| name.value == field)
+    }
+}
+
+impl KeptFields {
+    /// Whether this field is kept.
+    pub(super) fn keeps(&self, field: &str) -> bool {
+        self.0.iter().any(|name| match name.value.strip_suffix('*') {
+            Some(prefix) => field.starts_with(prefix),
+            None => name.value == field,
+        })
+    }
+}
+
 impl IntoStep for WrittenCondition {
     fn into_step(self, _: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>> {
         Some(Box::new(DropEvents(self.checked(keys, decoder)?)))
@@ -68,8 +85,22 @@ impl IntoStep for WrittenCondition {
 impl IntoStep for Values {
     fn into_step(self, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>> {
         let fields = each(self.0.0, place, decoder, |decoder, (name, value), place| {
-            let key = intern(&name, place, keys, decoder)?;
-            Some((key, set_value(value, place, keys, decoder)?))
+            let key = intern_or_time(&name, place, keys, decoder)?;
+            let value = set_value(value, place, keys, decoder)?;
+            let is_reference =
+                matches!(&value, SetValue::Template(template) if template.reference().is_some());
+            if key == key::TIMESTAMP && !is_reference {
+                decoder.report(
+                    Diagnostic::error(format!("`{TIME}` cannot be set to this"))
+                        .at(
+                            place,
+                            "expected the name of a field with a time in braces, such as \"{my.time}\"",
+                        )
+                        .help(TIME_HELP),
+                );
+                return None;
+            }
+            Some((key, value))
         })?;
         Some(Box::new(SetFields(fields)))
     }
@@ -100,24 +131,26 @@ fn set_value(
 
 impl IntoStep for RenamedFields {
     fn into_step(self, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>> {
-        Some(Box::new(RenameFields(pairs(self.0, place, keys, decoder)?)))
+        Some(Box::new(RenameFields(pairs(self.0, place, keys, decoder, intern)?)))
     }
 }
 
 impl IntoStep for CopiedFields {
     fn into_step(self, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>> {
-        Some(Box::new(CopyFields(pairs(self.0, place, keys, decoder)?)))
+        Some(Box::new(CopyFields(pairs(self.0, place, keys, decoder, intern_or_time)?)))
     }
 }
 
+/// Pairs of fields; `first` gives the first of each its number. The second may be the event's time.
 fn pairs(
     names: Renames,
     place: Place,
     keys: &Arc<Keys>,
     decoder: &mut Decoder<'_>,
+    first: impl Fn(&str, Place, &Arc<Keys>, &mut Decoder<'_>) -> Option<KeyId>,
 ) -> Option<Vec<(KeyId, KeyId)>> {
     each(names.0, place, decoder, |decoder, (from, to), place| {
-        Some((intern(&from, place, keys, decoder)?, intern(&to, place, keys, decoder)?))
+        Some((first(&from, place, keys, decoder)?, intern_or_time(&to, place, keys, decoder)?))
     })
 }
 
@@ -137,7 +170,7 @@ impl IntoStep for KeptFields {
     fn into_step(self, place: Place, keys: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Box<dyn Step>> {
         let patterns =
             each(self.0, place, decoder, |decoder, pattern, place| match pattern.split_once('*') {
-                None => intern(&pattern, place, keys, decoder).map(KeepPattern::Name),
+                None => intern_or_time(&pattern, place, keys, decoder).map(KeepPattern::Name),
                 Some((prefix, "")) => Some(KeepPattern::Prefix(prefix.to_owned())),
                 Some(_) => {
                     decoder.report(

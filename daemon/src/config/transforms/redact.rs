@@ -57,6 +57,13 @@ impl Value for Redacted {
     }
 }
 
+impl Redacted {
+    /// Whether it looks into this field.
+    pub(super) fn looks_into(&self, field: &str) -> bool {
+        self.0.fields.value.iter().any(|name| name.value == field)
+    }
+}
+
 /// A kind of finds.
 struct Kind(RedactKind);
 

@@ -1,8 +1,10 @@
 //! Steps as data: each case of `testdata/steps/*.toml` is a transform, lines, and the documents that come out.
 //!
 //! `@timestamp` and the fields that every event of a source shares are left out of a document that is compared, unless the
-//! expected one has them. `{ff}` in a line stands for a byte that is no UTF-8, `{here}` in the steps for the folder of the
+//! expected one has them; `ids` are their offsets. `{ff}` in a line stands for a byte that is no UTF-8, `{here}` in the steps for the folder of the
 //! case's files.
+
+mod mmdb;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -39,10 +41,10 @@ const USUAL: [&str; 8] = [
     "host.name",
 ];
 
-/// An output that keeps the documents.
+/// An output that keeps the documents and their offsets.
 struct Documents {
     encoder: JsonEncoder,
-    texts: Arc<Mutex<Vec<String>>>,
+    texts: Arc<Mutex<Vec<(String, u64)>>>,
 }
 
 impl Lane for Documents {
@@ -54,7 +56,8 @@ impl Lane for Documents {
         for &index in selected {
             let mut out = Writer::default();
             self.encoder.write(batch, &batch.events[index as usize], &mut out);
-            self.texts.lock().unwrap().push(String::from_utf8(out.as_slice().to_vec()).unwrap());
+            let text = String::from_utf8(out.as_slice().to_vec()).unwrap();
+            self.texts.lock().unwrap().push((text, batch.events[index as usize].offset));
         }
     }
 
@@ -69,7 +72,7 @@ impl Lane for Documents {
 struct Bench {
     config: Config,
     stream: Arc<Stream>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 fn text<'a>(case: &'a Value, key: &str) -> &'a str {
@@ -84,6 +87,9 @@ fn load(case: &Value) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     for (name, content) in case.get("files").and_then(Value::as_table).into_iter().flatten() {
         std::fs::write(folder.path().join(name), content.as_str().unwrap()).unwrap();
+    }
+    for (name, records) in case.get("databases").and_then(Value::as_table).into_iter().flatten() {
+        std::fs::write(folder.path().join(name), mmdb::database(records.as_table().unwrap())).unwrap();
     }
     let format = case.get("parse").and_then(Value::as_str).unwrap_or("json");
     let steps = text(case, "steps").replace("{here}", &folder.path().display().to_string());
@@ -112,11 +118,16 @@ fn load(case: &Value) -> Bench {
         ledger: Ledger::default().source("in"),
     };
     let stream = Stream::new(7, Arc::new(meta), ConstantSet::default(), Position::default());
-    Bench { config, stream, _folder: folder }
+    Bench { config, stream, folder }
 }
 
-/// Takes lines through the transform: the documents, and the ledger after it.
-fn run(bench: &Bench, lines: &[&str]) -> (Vec<String>, Counts) {
+/// Takes lines through the transform: the documents with their offsets, and the ledger after it.
+fn run(bench: &Bench, lines: &[&str]) -> (Vec<(String, u64)>, Counts) {
+    run_at(READ_AT, bench, lines)
+}
+
+/// The same for lines that are read at this time.
+fn run_at(read_at: i64, bench: &Bench, lines: &[&str]) -> (Vec<(String, u64)>, Counts) {
     let (mut chunk, mut events) = (Vec::new(), Vec::new());
     for line in lines {
         let start = chunk.len();
@@ -125,11 +136,11 @@ fn run(bench: &Bench, lines: &[&str]) -> (Vec<String>, Counts) {
             chunk.extend_from_slice(part.as_bytes());
         }
         let [start, len] = [start, chunk.len() - start].map(|place| u32::try_from(place).unwrap());
-        events.push(Batch::line(Span { start, len }, u64::from(start), READ_AT, EventFlags::default()));
+        events.push(Batch::line(Span { start, len }, u64::from(start), read_at, EventFlags::default()));
         chunk.push(b'\n');
     }
     let ack = bench.stream.begin(Position::default(), lines.len() as u64, chunk.len() as u64);
-    let mut batch = Batch::new(Bytes::from(chunk), events, Arc::clone(&bench.stream), READ_AT, ack);
+    let mut batch = Batch::new(Bytes::from(chunk), events, Arc::clone(&bench.stream), read_at, ack);
     let keys = &bench.config.keys;
     let mut parser = Parser::new(Arc::clone(keys));
     parser.parse(&mut batch);
@@ -158,7 +169,13 @@ fn run_case(case: &Value) -> Vec<String> {
     if documents.len() != expected.len() {
         wrong.push(format!("{} documents, not {}: {documents:?}", documents.len(), expected.len()));
     }
-    for (document, expected) in documents.iter().zip(expected) {
+    let ids = documents.iter().map(|(_, id)| i64::try_from(*id).unwrap()).collect::<Vec<_>>();
+    let expected_ids =
+        case.get("ids").and_then(Value::as_array).map(|ids| ids.iter().flat_map(Value::as_integer));
+    if expected_ids.is_some_and(|expected| expected.collect::<Vec<_>>() != ids) {
+        wrong.push(format!("offsets {ids:?}"));
+    }
+    for ((document, _), expected) in documents.iter().zip(expected) {
         let expected = serde_json::from_str::<Map<String, Json>>(expected).unwrap();
         let found = shown(document, &expected);
         if found != expected {
@@ -216,4 +233,28 @@ fn a_sample_keeps_its_share_and_the_same_events_each_time() {
     let first = run(&load(&Value::Table(case.clone())), &lines).0;
     assert!((800..1200).contains(&first.len()), "{}", first.len());
     assert_eq!(run(&load(&Value::Table(case)), &lines).0, first);
+}
+
+#[test]
+fn a_database_that_changed_is_read_again_and_what_was_found_before_is_forgotten() {
+    let database = |country: &str| -> Table {
+        format!("[\"10.0.0.0/8\"]\ncountry = {{ iso_code = \"{country}\" }}").parse().unwrap()
+    };
+    let mut case: Table =
+        r#"steps = '{ geoip = { fields = ["a"], file = "{here}/geo.mmdb" } }'"#.parse().unwrap();
+    let first = Table::from_iter([("geo.mmdb".to_owned(), Value::Table(database("DE")))]);
+    case.insert("databases".to_owned(), Value::Table(first));
+    let bench = load(&Value::Table(case));
+    let country_at = |second: i64| {
+        let (documents, _) = run_at(READ_AT + second * 1_000_000_000, &bench, &[r#"{"a":"10.0.0.1"}"#]);
+        let document: Json = serde_json::from_str(&documents[0].0).unwrap();
+        document["a.geo.country_iso_code"].as_str().map(str::to_owned)
+    };
+    let file = bench.folder.path().join("geo.mmdb");
+    assert_eq!(country_at(0).as_deref(), Some("DE"));
+    std::fs::write(&file, mmdb::database(&database("FRA"))).unwrap();
+    assert_eq!(country_at(9).as_deref(), Some("DE"));
+    assert_eq!(country_at(10).as_deref(), Some("FRA"));
+    std::fs::write(&file, "no database").unwrap();
+    assert_eq!(country_at(20).as_deref(), Some("FRA"));
 }

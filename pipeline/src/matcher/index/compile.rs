@@ -14,6 +14,7 @@ use logweir_parsers::KeyId;
 use super::super::condition::{Condition, Predicate, Relation, Test};
 use super::super::pattern::{Pattern, Shape};
 use super::super::text::fold;
+use super::super::value::LINE;
 use super::field::{At, FieldIndex, FieldTests, Hit};
 use super::{
     CONDITIONS_MAX, Index, IndexError, LITERAL_BYTES_MAX, LITERALS_MAX, NO_FIELD, PredicateId, Tree,
@@ -55,9 +56,9 @@ pub(super) fn compile(conditions: &[Condition], table_literal_bytes: usize) -> R
             None => always.push(number),
         }
     }
-    let (fields, places) = gathered.finish(table_literal_bytes)?;
+    let (fields, places, line) = gathered.finish(table_literal_bytes)?;
     let triggered = triggered.into_iter().map(Vec::into_boxed_slice).collect();
-    Ok(Index { predicates, open, trees, triggered, always, fields, places })
+    Ok(Index { predicates, open, trees, triggered, always, fields, places, line })
 }
 
 impl<'a> Compiler<'a> {
@@ -216,16 +217,17 @@ impl Gathered {
         self.literal_bytes += literal.len();
     }
 
-    /// The fields, and where each key's is. The smallest automata get their tables first.
-    fn finish(self, mut table_literal_bytes: usize) -> Result<(Vec<FieldIndex>, Vec<u16>), IndexError> {
+    /// The fields, where each key's is, and where the line's is. The smallest automata get their tables first.
+    fn finish(self, mut table_literal_bytes: usize) -> Result<(Vec<FieldIndex>, Vec<u16>, u16), IndexError> {
         if self.literals > LITERALS_MAX {
             return Err(IndexError::Literals(self.literals));
         }
         if self.literal_bytes > LITERAL_BYTES_MAX {
             return Err(IndexError::LiteralBytes(self.literal_bytes));
         }
-        let len = self.fields.keys().map(|key| usize::from(key.0) + 1).max().unwrap_or(0);
-        let mut places = vec![NO_FIELD; len];
+        let keys = self.fields.keys().filter(|key| **key != LINE);
+        let len = keys.map(|key| usize::from(key.0) + 1).max().unwrap_or(0);
+        let (mut places, mut line) = (vec![NO_FIELD; len], NO_FIELD);
         let mut sorted = self.fields.into_iter().collect::<Vec<_>>();
         sorted.sort_by_key(|(key, tests)| (tests.literal_bytes(), *key));
         let mut fields = Vec::with_capacity(sorted.len());
@@ -236,8 +238,8 @@ impl Gathered {
             let field = FieldIndex::new(tests, literals, rest.is_some())?;
             literals += field.literals();
             fields.push(field);
-            places[usize::from(key.0)] = place;
+            *if key == LINE { &mut line } else { &mut places[usize::from(key.0)] } = place;
         }
-        Ok((fields, places))
+        Ok((fields, places, line))
     }
 }

@@ -102,7 +102,7 @@ impl Matcher {
         }
     }
 
-    /// Looks at the fields and constants that conditions name.
+    /// Looks at the fields and constants that conditions name, and at the line.
     fn scan(&mut self, batch: &Batch, index: usize) {
         let event = &batch.events[index];
         let mut own = KeySet::default();
@@ -112,6 +112,7 @@ impl Matcher {
                 self.scan_value(batch, field.key(), Found::Own(field.value()));
             }
         }
+        self.scan_field(batch, self.index.line, Found::line(event));
         self.scan_value(batch, key::TIMESTAMP, Found::Own(Value::Time(event.timestamp)));
         let sets = batch.constant_sets(event);
         for (place, set) in sets.iter().enumerate() {
@@ -127,8 +128,13 @@ impl Matcher {
 
     #[inline]
     fn scan_value(&mut self, batch: &Batch, key: logweir_parsers::KeyId, found: Found<'_>) {
+        let place = self.index.places.get(usize::from(key.0)).copied().unwrap_or(NO_FIELD);
+        self.scan_field(batch, place, found);
+    }
+
+    #[inline]
+    fn scan_field(&mut self, batch: &Batch, place: u16, found: Found<'_>) {
         let Self { index, hits, scratch, .. } = self;
-        let place = index.places.get(usize::from(key.0)).copied().unwrap_or(NO_FIELD);
         let Some(field) = index.fields.get(usize::from(place)) else { return };
         field.present().iter().for_each(|hit| hits.add(*hit));
         found.any(batch, |scalar| {

@@ -24,6 +24,9 @@ pub enum ItemError {
     /// A modifier needs another one after it.
     #[error("the modifier `{0}` needs {1} after it")]
     Alone(&'static str, &'static str),
+    /// A modifier says nothing of a whole line.
+    #[error("the modifier `{0}` needs a field before it")]
+    NeedsField(&'static str),
     /// There is no value.
     #[error("a condition without a value")]
     NoValues,

@@ -13,6 +13,11 @@ use super::{Literal, Placeholders, Test, text_test};
 /// Most patterns that one value stands for.
 pub(super) const VARIANTS_MAX: usize = 1000;
 
+/// Whether the modifier says where in the text the value stands.
+pub(super) fn is_place(modifier: Modifier) -> bool {
+    matches!(modifier, Modifier::Contains | Modifier::StartsWith | Modifier::EndsWith)
+}
+
 /// Refuses modifiers of text that contradict each other.
 pub(super) fn check_order(modifiers: &[Modifier]) -> Result<(), ItemError> {
     let places = [Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith];

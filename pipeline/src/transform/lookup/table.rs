@@ -28,11 +28,6 @@ impl Table {
         self.rows.get(key).map_or(&[], |row| row)
     }
 
-    /// How many rows there are.
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// From CSV with a header.
     pub(super) fn from_csv(content: &[u8], key: &str, columns: &[&str]) -> Result<Self, LookupError> {
         let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
