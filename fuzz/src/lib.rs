@@ -6,7 +6,7 @@ use logweir_parsers::{Context, Format, KeyId, Pattern, PresetId, Sink, Zone, key
 
 /// Parses a line as this format; any result is right but a panic.
 pub fn fuzz(format: Format, line: &[u8]) {
-    let context = Context { read_at: 1_700_000_000_000_000_000, zone: Zone::fixed(3_600) };
+    let context = Context::new(1_700_000_000_000_000_000, Zone::fixed(3_600));
     if let Err(reject) = format.parse(line, &context, &mut Checker { line }) {
         assert!(reject.offset <= line.len());
     }
@@ -19,7 +19,7 @@ pub fn fuzz_pattern(input: &[u8]) {
     match Pattern::new(pattern, &[], &mut |_| Some(key::MESSAGE)) {
         Err(fault) => assert!(pattern.get(fault.span).is_some()),
         Ok(pattern) => {
-            let context = Context { read_at: 1_700_000_000_000_000_000, zone: Zone::fixed(3_600) };
+            let context = Context::new(1_700_000_000_000_000_000, Zone::fixed(3_600));
             if let Err(rejection) = pattern.parse(line, &context, &mut Checker { line }) {
                 assert!(rejection.offset <= line.len());
             }

@@ -25,7 +25,7 @@ fn main() {
     let is_wanted =
         |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()));
     println!("{:<16}{:>10}{:>10}{:>10}{:>12}", "format", "ns/line", "MB/s", "B/line", "fields/line");
-    let context = Context { read_at: 1_700_000_000_000_000_000, zone: Zone::UTC };
+    let context = Context::new(1_700_000_000_000_000_000, Zone::UTC);
     for format in FORMATS.iter().filter(|format| is_wanted(format.name())) {
         let lines: Vec<String> = (0..LINES).map(|number| lines::line(*format, number as u64)).collect();
         measure(format.name(), &lines, |line, sink| format.parse(line, &context, sink).is_ok());

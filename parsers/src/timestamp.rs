@@ -10,7 +10,7 @@ mod layout;
 
 pub use layout::TimeLayout;
 
-use crate::{Context, Zone};
+use crate::Context;
 
 /// Nanoseconds in a second.
 pub const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -56,7 +56,11 @@ pub(crate) const CLF_LENGTH: usize = 26;
 /// A common log format time, `14/Nov/2023:15:13:20 -0700`.
 #[inline]
 #[must_use]
-pub fn clf(text: &[u8]) -> Option<i64> {
+pub fn clf(text: &[u8], context: &Context) -> Option<i64> {
+    if text.len() == CLF_LENGTH { context.read_once(text, || read_clf(text)) } else { None }
+}
+
+fn read_clf(text: &[u8]) -> Option<i64> {
     #[rustfmt::skip] // one line a date, one a time
     let &[
         d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':',
@@ -66,7 +70,7 @@ pub fn clf(text: &[u8]) -> Option<i64> {
     };
     let year = two(y1, y2)? * 100 + two(y3, y4)?;
     let days = days(year as i32, month([m1, m2, m3])?, two(d1, d2)?)?;
-    nanos(days, second_of_day([h1, h2, n1, n2, s1, s2])?, 0, offset(zone)?)
+    nanos(days * SECONDS_PER_DAY + second_of_day([h1, h2, n1, n2, s1, s2])?, 0, offset(zone)?)
 }
 
 /// An RFC 3339 time, `2023-11-14T22:13:20.003Z`, and its usual kin: a space or `t` for the `T`, a comma before the
@@ -74,27 +78,33 @@ pub fn clf(text: &[u8]) -> Option<i64> {
 /// finer than nanoseconds is cut.
 #[inline]
 #[must_use]
-pub fn rfc3339(text: &[u8], zone: &Zone) -> Option<i64> {
-    #[rustfmt::skip] // one line a date, one a time
-    let &[
-        y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ',
-        h1, h2, b':', n1, n2, b':', s1, s2, ref rest @ ..
-    ] = text else {
-        return None;
-    };
-    let year = two(y1, y2)? * 100 + two(y3, y4)?;
-    let days = days(year as i32, two(m1, m2)?, two(d1, d2)?)?;
-    let second = second_of_day([h1, h2, n1, n2, s1, s2])?;
+pub fn rfc3339(text: &[u8], context: &Context) -> Option<i64> {
+    let (text, rest) = text.split_at_checked("2023-11-14T22:13:20".len())?;
+    let local = context.read_once(text, || local_second(text))?;
     let (fraction, rest) = match rest {
         [b'.' | b',', digits @ ..] => fraction(digits)?,
         _ => (0, rest),
     };
     let offset = match rest {
-        [] => zone.offset_at(days * SECONDS_PER_DAY + second),
+        [] => context.zone.offset_at(local),
         [b'Z' | b'z'] | [b' ', b'U', b'T', b'C'] => 0,
         [b' ', named @ ..] | named => offset(named)?,
     };
-    nanos(days, second, fraction, offset)
+    nanos(local, fraction, offset)
+}
+
+/// `2023-11-14T22:13:20` as seconds since 1970 by a clock on the wall.
+fn local_second(text: &[u8]) -> Option<i64> {
+    #[rustfmt::skip] // one line a date, one a time
+    let &[
+        y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ',
+        h1, h2, b':', n1, n2, b':', s1, s2
+    ] = text else {
+        return None;
+    };
+    let year = two(y1, y2)? * 100 + two(y3, y4)?;
+    let days = days(year as i32, two(m1, m2)?, two(d1, d2)?)?;
+    Some(days * SECONDS_PER_DAY + second_of_day([h1, h2, n1, n2, s1, s2])?)
 }
 
 /// Bytes of a [`bsd`] time.
@@ -104,13 +114,17 @@ pub(crate) const BSD_LENGTH: usize = 15;
 #[inline]
 #[must_use]
 pub fn bsd(text: &[u8], context: &Context) -> Option<i64> {
+    if text.len() == BSD_LENGTH { context.read_once(text, || read_bsd(text, context)) } else { None }
+}
+
+fn read_bsd(text: &[u8], context: &Context) -> Option<i64> {
     let &[m1, m2, m3, b' ', d1, d2, b' ', h1, h2, b':', n1, n2, b':', s1, s2] = text else {
         return None;
     };
     let month = month([m1, m2, m3])?;
     let day = if d1 == b' ' { two(b'0', d2)? } else { two(d1, d2)? };
     let second = second_of_day([h1, h2, n1, n2, s1, s2])?;
-    let read_at = context.read_at.div_euclid(NANOS_PER_SECOND);
+    let read_at = context.read_at().div_euclid(NANOS_PER_SECOND);
     let locals = years_around(read_at).into_iter().filter_map(|year| days(year, month, day));
     let locals = locals.map(|days| days * SECONDS_PER_DAY + second);
     nearest(locals, read_at, |local| context.zone.offset_at(local))
@@ -174,8 +188,8 @@ fn days(year: i32, month: u32, day: u32) -> Option<i64> {
 }
 
 #[inline]
-fn nanos(days: i64, second: i64, fraction: i64, offset: i32) -> Option<i64> {
-    (days * SECONDS_PER_DAY + second - i64::from(offset)).checked_mul(NANOS_PER_SECOND)?.checked_add(fraction)
+fn nanos(local: i64, fraction: i64, offset: i32) -> Option<i64> {
+    (local - i64::from(offset)).checked_mul(NANOS_PER_SECOND)?.checked_add(fraction)
 }
 
 /// `hhmmss`, with 60 for a leap second.
@@ -248,12 +262,13 @@ fn two(tens: u8, ones: u8) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Zone;
 
     /// 2023-11-14T22:13:20Z.
     const READ_AT: i64 = 1_700_000_000 * NANOS_PER_SECOND;
 
     fn context(read_at: i64, utc_offset: i32) -> Context {
-        Context { read_at, zone: Zone::fixed(utc_offset) }
+        Context::new(read_at, Zone::fixed(utc_offset))
     }
 
     #[test]
@@ -276,16 +291,22 @@ mod tests {
 
     #[test]
     fn clf_reads_the_zone() {
-        assert_eq!(clf(b"14/Nov/2023:15:13:20 -0700"), Some(1_700_000_000 * NANOS_PER_SECOND));
-        assert_eq!(clf(b"29/Feb/2024:00:00:00 +0530"), Some(1_709_145_000 * NANOS_PER_SECOND));
+        assert_eq!(
+            clf(b"14/Nov/2023:15:13:20 -0700", &context(READ_AT, 0)),
+            Some(1_700_000_000 * NANOS_PER_SECOND)
+        );
+        assert_eq!(
+            clf(b"29/Feb/2024:00:00:00 +0530", &context(READ_AT, 0)),
+            Some(1_709_145_000 * NANOS_PER_SECOND)
+        );
         for wrong in
             ["29/Feb/2023:00:00:00 +0000", "14/Nof/2023:15:13:20 -0700", "14/Nov/2023:24:00:00 +0000"]
         {
-            assert_eq!(clf(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(clf(wrong.as_bytes(), &context(READ_AT, 0)), None, "{wrong}");
         }
         for wrong in ["", "14/Nov/2023:15:13:20", "14/Nov/2023:15:13:20 -0760", "14/Nov/2300:00:00:00 +0000"]
         {
-            assert_eq!(clf(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(clf(wrong.as_bytes(), &context(READ_AT, 0)), None, "{wrong}");
         }
     }
 
@@ -303,17 +324,20 @@ mod tests {
             "2024-02-29T13:00:00",
             "2024-02-29T11:59:60Z",
         ] {
-            assert_eq!(rfc3339(text.as_bytes(), &Zone::fixed(3_600)), Some(noon), "{text}");
+            assert_eq!(rfc3339(text.as_bytes(), &context(READ_AT, 3_600)), Some(noon), "{text}");
         }
-        assert_eq!(rfc3339(b"2024-02-29T12:00:00.123456789123Z", &Zone::UTC), Some(noon + 123_456_789));
-        assert_eq!(rfc3339(b"2024-02-29T12:00:00,5Z", &Zone::UTC), Some(noon + 500_000_000));
+        assert_eq!(
+            rfc3339(b"2024-02-29T12:00:00.123456789123Z", &context(READ_AT, 0)),
+            Some(noon + 123_456_789)
+        );
+        assert_eq!(rfc3339(b"2024-02-29T12:00:00,5Z", &context(READ_AT, 0)), Some(noon + 500_000_000));
         for wrong in
             ["2024-02-30T12:00:00Z", "2024-02-29T12:00Z", "2024-02-29T12:00:00.Z", "2024-13-01T00:00:00Z"]
         {
-            assert_eq!(rfc3339(wrong.as_bytes(), &Zone::UTC), None, "{wrong}");
+            assert_eq!(rfc3339(wrong.as_bytes(), &context(READ_AT, 0)), None, "{wrong}");
         }
-        assert_eq!(rfc3339(b"1677-01-01T00:00:00Z", &Zone::UTC), None, "before the range");
-        assert_eq!(rfc3339(b"9999-12-31T23:59:59Z", &Zone::UTC), None, "after the range");
+        assert_eq!(rfc3339(b"1677-01-01T00:00:00Z", &context(READ_AT, 0)), None, "before the range");
+        assert_eq!(rfc3339(b"9999-12-31T23:59:59Z", &context(READ_AT, 0)), None, "after the range");
     }
 
     #[test]

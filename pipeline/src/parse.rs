@@ -52,10 +52,11 @@ impl Parser {
     pub fn parse(&mut self, batch: &mut Batch) {
         batch.use_storage(std::mem::take(&mut self.storage));
         let source = Arc::clone(batch.stream.source());
-        let context = Context { read_at: batch.read_at, zone: source.zone.clone() };
+        let context = Context::new(batch.read_at, source.zone.clone());
         let invalid_utf8 = mark_invalid_utf8(batch);
         let hosts = HostNames::take(batch);
         let mut unparsed = 0;
+        let leaves_room = batch.leaves_room();
         let (mut parts, events) = batch.sink_parts(&mut self.keys);
         for event in events {
             let line = event.line.of(parts.chunk);
@@ -78,6 +79,9 @@ impl Parser {
                 // The program of a message may say things that nobody wrote a grammar for; a list is a claim.
                 unparsed +=
                     u64::from(reading == Reading::Refused && !matches!(grammars, Grammars::ByProgram));
+            }
+            if leaves_room {
+                parts.leave_room(event);
             }
         }
         hosts.give_back(batch);

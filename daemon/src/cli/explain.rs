@@ -118,7 +118,7 @@ impl Teller<'_> {
 
     /// What each format said, up to the first that took the line.
     fn tell_formats(&mut self, line: &[u8], read_at: i64) -> io::Result<()> {
-        let context = Context { read_at, zone: self.source.zone.clone() };
+        let context = Context::new(read_at, self.source.zone.clone());
         for format in &self.source.formats {
             let mut fields = Fields::new(KeyTable::new(Arc::clone(&self.config.keys)));
             match format.parse(line, &context, &mut fields, &mut Scratch::default()) {

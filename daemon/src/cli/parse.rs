@@ -59,7 +59,7 @@ impl Arguments {
         };
         let as_json = self.json || !io::stdout().is_terminal();
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let context = Context { read_at: now(), zone: Zone::UTC };
+        let context = Context::new(now(), Zone::UTC);
         let mut scratch = Scratch::default();
         let mut line = Vec::new();
         let (mut number, mut failed) = (0_u64, 0_u64);

@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use logweir_parsers::Zone;
 use logweir_parsers::timestamp::rfc3339;
+use logweir_parsers::{Context, Zone};
 use logweir_pipeline::zone;
 use regex::bytes::Regex;
 use toml::de::DeValue;
@@ -231,7 +231,7 @@ impl Value for Instant {
     }
 
     fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        match rfc3339(decoder.text(given)?.as_bytes(), &Zone::UTC) {
+        match rfc3339(decoder.text(given)?.as_bytes(), &Context::new(0, Zone::UTC)) {
             Some(nanos) => Some(Self(nanos)),
             None => decoder.wrong(given, None),
         }

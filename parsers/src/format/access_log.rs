@@ -67,19 +67,20 @@ struct Server<'a> {
 }
 
 #[inline]
-pub(super) fn parse<S: Sink>(line: &[u8], _context: &Context, sink: &mut S) -> Result<(), Reject> {
-    let Ok((_, record)) = record::<()>(line) else {
-        return Err(reject(line, record::<Stopped<'_>>(line)));
+pub(super) fn parse<S: Sink>(line: &[u8], context: &Context, sink: &mut S) -> Result<(), Reject> {
+    let Ok((_, record)) = record::<()>(line, context) else {
+        return Err(reject(line, record::<Stopped<'_>>(line, context)));
     };
     record.put(sink);
     Ok(())
 }
 
 #[inline]
-fn record<'a, E: Explain<'a>>(line: &'a [u8]) -> Parsed<'a, Record<'a>, E> {
+fn record<'a, E: Explain<'a>>(line: &'a [u8], reading: &Context) -> Parsed<'a, Record<'a>, E> {
     let (rest, (server, client)) = context("a client address and a space", hosts).parse(line)?;
     let (rest, identity) = context("an identity or `-` and a space", rare_word).parse(rest)?;
     let (rest, user) = context("a user or `-`, a space and a `[`", user).parse(rest)?;
+    let time = |input| self::time(input, reading);
     let (rest, time) = context("a time such as `14/Nov/2023:15:13:20 -0700]`", time).parse(rest)?;
     let (rest, request) = field("a space and a quoted request", quoted).parse(rest)?;
     let (rest, status) = field("a space and a status or `-`", number).parse(rest)?;
@@ -190,11 +191,11 @@ fn user<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, &'a [u8], E> {
 
 /// The time and its closing bracket.
 #[inline]
-fn time<'a, E: Explain<'a>>(input: &'a [u8]) -> Parsed<'a, i64, E> {
+fn time<'a, E: Explain<'a>>(input: &'a [u8], reading: &Context) -> Parsed<'a, i64, E> {
     let Some((text, [b']', rest @ ..])) = input.split_at_checked(timestamp::CLF_LENGTH) else {
         return stop(input);
     };
-    match timestamp::clf(text) {
+    match timestamp::clf(text, reading) {
         Some(nanos) => Ok((rest, nanos)),
         None => stop(input),
     }

@@ -198,7 +198,7 @@ impl<'a> Value<'a> {
     #[inline]
     fn time(self, context: &Context) -> Option<i64> {
         match self.kind {
-            Kind::Text => rfc3339(self.bytes, &context.zone).or_else(|| epoch(self.bytes)),
+            Kind::Text => rfc3339(self.bytes, context).or_else(|| epoch(self.bytes)),
             Kind::Json => epoch(self.bytes),
             _ => None,
         }

@@ -139,7 +139,7 @@ impl Case {
     /// What differs from what the case says.
     fn failure(&self, format: Format) -> Option<String> {
         let line = self.line();
-        let context = Context { read_at: READ_AT, zone: Zone::fixed(self.utc_offset) };
+        let context = Context::new(READ_AT, Zone::fixed(self.utc_offset));
         let differs = match (parse(format, &line, &context, !self.keys_full), &self.reject, self.expected()) {
             (Ok(recorder), None, Some(expected)) => {
                 let is_same = recorder.fields == expected && recorder.preset == Some(self.preset());

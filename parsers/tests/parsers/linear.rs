@@ -173,7 +173,7 @@ const WORST: &[&str] = &[
 ];
 
 fn parse_all(texts: &[&str], bytes: usize) {
-    let context = Context { read_at: READ_AT, zone: Zone::UTC };
+    let context = Context::new(READ_AT, Zone::UTC);
     for format in FORMATS {
         for beginning in beginnings(*format) {
             for text in texts {

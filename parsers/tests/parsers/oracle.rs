@@ -43,7 +43,7 @@ type Parts = BTreeMap<String, String>;
 
 /// What we read. A line that we do not take is delivered as its message.
 fn ours(line: &[u8]) -> Parts {
-    let context = Context { read_at: READ_AT, zone: Zone::UTC };
+    let context = Context::new(READ_AT, Zone::UTC);
     let Ok(recorder) = parse(Format::Syslog, line, &context, true) else {
         return text(&String::from_utf8_lossy(line))
             .map(|text| ("message".to_owned(), text))

@@ -61,7 +61,7 @@ fn compile(text: &str, timestamp: &[TimeLayout]) -> Option<Compiled> {
 
 impl Compiled {
     fn parse(&self, line: &[u8]) -> Result<BTreeMap<String, Recorded>, Rejection<'_>> {
-        let context = Context { read_at: READ_AT, zone: Zone::fixed(3_600) };
+        let context = Context::new(READ_AT, Zone::fixed(3_600));
         let mut recorder = Recorder::of_names(line, &self.names);
         let result = self.pattern.parse(line, &context, &mut recorder);
         if let Err(rejection) = result {
@@ -74,7 +74,7 @@ impl Compiled {
 fn recorded(name: &str, value: &toml::Value) -> Recorded {
     match value {
         toml::Value::String(time) if name == "@timestamp" => {
-            Recorded::Integer(rfc3339(time.as_bytes(), &Zone::UTC).expect("a time"))
+            Recorded::Integer(rfc3339(time.as_bytes(), &Context::new(0, Zone::UTC)).expect("a time"))
         }
         toml::Value::String(text) => Recorded::Text(text.clone()),
         toml::Value::Integer(number) => Recorded::Integer(*number),
@@ -211,7 +211,7 @@ proptest! {
     #[test]
     fn any_layout_reads_any_text_or_none(layout in "(%[YmdHMSfzZsbjeIpTF]|[ :./T-]|%3f|%\\.f){1,8}", text in any_line()) {
         if let Ok(layout) = TimeLayout::new(&layout) {
-            let context = Context { read_at: READ_AT, zone: Zone::UTC };
+            let context = Context::new(READ_AT, Zone::UTC);
             let (Ok((_, bytes)) | Err(bytes)) = layout.read(&text, &context);
             prop_assert!(bytes <= text.len());
         }

@@ -16,7 +16,7 @@ fn any_format() -> impl Strategy<Value = Format> {
 fn any_context() -> impl Strategy<Value = Context> {
     let read_at = prop_oneof![Just(READ_AT), any::<i64>()];
     (read_at, prop_oneof![-50_400..50_400_i32, any::<i32>()])
-        .prop_map(|(read_at, utc_offset)| Context { read_at, zone: Zone::fixed(utc_offset) })
+        .prop_map(|(read_at, utc_offset)| Context::new(read_at, Zone::fixed(utc_offset)))
 }
 
 /// Bytes that mean something to one grammar or another.
@@ -119,7 +119,7 @@ proptest! {
     fn json_takes_what_serde_json_takes(members in vec((any::<String>(), any_json()), 0..8)) {
         let object: serde_json::Map<_, _> = members.into_iter().collect();
         let line = serde_json::to_vec(&object).unwrap();
-        let context = Context { read_at: READ_AT, zone: Zone::UTC };
+        let context = Context::new(READ_AT, Zone::UTC);
         let recorder = parse(Format::Json, &line, &context, true).unwrap();
         for (name, value) in object.iter().filter(|(_, value)| value.is_string() || value.is_number()) {
             let expected = match value {
@@ -132,7 +132,7 @@ proptest! {
 
     #[test]
     fn json_rejects_what_serde_json_rejects(line in lively_bytes()) {
-        let context = Context { read_at: READ_AT, zone: Zone::UTC };
+        let context = Context::new(READ_AT, Zone::UTC);
         if parse(Format::Json, &line, &context, true).is_ok() {
             let text = String::from_utf8_lossy(&line);
             prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok(), "{}", text);
@@ -142,7 +142,7 @@ proptest! {
 
 #[test]
 fn every_beginning_of_a_valid_line_is_taken_or_rejected() {
-    let context = Context { read_at: READ_AT, zone: Zone::UTC };
+    let context = Context::new(READ_AT, Zone::UTC);
     for format in FORMATS {
         for line in valid_lines(*format).iter().filter(|line| line.len() < 2_000) {
             for end in 0..line.len() {

@@ -90,6 +90,7 @@ pub struct Batch {
     /// Text that grammars and transforms made; always valid UTF-8.
     pub side: Vec<u8>,
     pub(super) fields: Vec<Field>,
+    room: Room,
     /// The events: those of the source in the order of their lines, then the pieces that transforms made of them.
     pub events: Vec<Event>,
     pub(super) pieces: Vec<Piece>,
@@ -108,7 +109,20 @@ pub struct Batch {
 pub(crate) struct Storage {
     side: Vec<u8>,
     fields: Vec<Field>,
+    room: Room,
 }
+
+/// Room behind each event's fields for those that transforms add: without it the first one moves all of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Room {
+    /// Whether the parser leaves it: where the last batch needed it.
+    is_left: bool,
+    /// Whether this batch needed it.
+    is_used: bool,
+}
+
+/// Fields for which there is room.
+const ROOM: usize = 4;
 
 /// The fields of a batch's events at one moment.
 #[derive(Debug, Default)]
@@ -123,13 +137,14 @@ impl Batch {
     #[must_use]
     pub fn new(chunk: Bytes, events: Vec<Event>, stream: Arc<Stream>, read_at: i64, ack: Ack) -> Self {
         let (side, fields, senders, pieces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { chunk, side, fields, events, pieces, stream, senders, read_at, ack }
+        Self { chunk, side, fields, room: Room::default(), events, pieces, stream, senders, read_at, ack }
     }
 
     /// Gives a new batch the storage of an old one.
     pub(crate) fn use_storage(&mut self, storage: Storage) {
         self.side = storage.side;
         self.fields = storage.fields;
+        self.room = storage.room;
     }
 
     /// Takes the batch apart. What one batch needed beyond the usual is not kept for the next one.
@@ -138,7 +153,8 @@ impl Batch {
         self.side.shrink_to(SIDE_BYTES_KEPT);
         self.fields.clear();
         self.fields.shrink_to(FIELDS_KEPT);
-        (Storage { side: self.side, fields: self.fields }, self.ack)
+        let room = Room { is_left: self.room.is_used, is_used: false };
+        (Storage { side: self.side, fields: self.fields, room }, self.ack)
     }
 
     /// An event that is only its line.
@@ -312,9 +328,15 @@ impl Batch {
         Some(event.first as usize + place)
     }
 
-    /// Adds a field in the event's slack, or moves the event's run to the end of all fields, with new slack.
+    /// Whether the parser is to leave room behind each event's fields.
+    #[inline]
+    pub(crate) fn leaves_room(&self) -> bool {
+        self.room.is_left
+    }
+
+    /// Adds a field in the room behind the event's fields, or moves these to the end of all fields, with new room.
     fn add(&mut self, index: usize, field: Field) {
-        const SLACK: u32 = 4;
+        self.room.is_used = true;
         let event = self.events[index];
         let (first, len) = (event.first as usize, event.len as usize);
         if event.len < event.capacity {
@@ -322,13 +344,24 @@ impl Batch {
         } else {
             let Ok(new_first) = u32::try_from(self.fields.len()) else { return };
             self.fields.extend_from_within(first..first + len);
-            let unused = Field::new(field.key(), Value::Removed);
             self.fields.push(field);
-            self.fields.extend(std::iter::repeat_n(unused, SLACK as usize));
+            self.fields.extend_from_slice(&UNUSED);
             self.events[index].first = new_first;
-            self.events[index].capacity = event.len + 1 + SLACK;
+            self.events[index].capacity = event.len + 1 + ROOM as u32;
         }
         self.events[index].len = event.len + 1;
+    }
+}
+
+/// Fields that nobody sees.
+const UNUSED: [Field; ROOM] = [Field::unused(); ROOM];
+
+/// Leaves room behind the fields of the event that was parsed last.
+#[inline]
+pub(super) fn leave_room(fields: &mut Vec<Field>, event: &mut Event) {
+    if event.first as usize + event.len as usize == fields.len() {
+        fields.extend_from_slice(&UNUSED);
+        event.capacity = event.len + ROOM as u32;
     }
 }
 

@@ -4,7 +4,7 @@
 //! Promises: a field is 16 bytes; a value survives packing unchanged.
 //! Never: holds text; a span says where the text stands.
 
-use logweir_parsers::KeyId;
+use logweir_parsers::{KeyId, key};
 
 /// A piece of a batch's text: `start` and `len` in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,6 +109,11 @@ impl Field {
             Value::Removed => (Tag::Removed, 0, 0),
         };
         Self { key, tag, len, value }
+    }
+
+    /// A field that no event has yet.
+    pub(super) const fn unused() -> Self {
+        Self { key: key::MESSAGE, tag: Tag::Removed, len: 0, value: 0 }
     }
 
     /// The field's key.

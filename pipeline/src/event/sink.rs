@@ -8,7 +8,7 @@
 
 use logweir_parsers::{KeyId, PresetId, Sink, format::Shape, key, key::KeySet, preset};
 
-use super::batch::{Batch, close};
+use super::batch::{Batch, close, leave_room};
 use super::escape::append_escaped;
 use super::{Event, EventFlags, Field, KeyTable, Span, Value};
 
@@ -293,6 +293,12 @@ impl SinkParts<'_> {
     pub(crate) fn fields_of(&self, event: &Event) -> &[Field] {
         let first = event.first as usize;
         &self.fields[first..first + event.len as usize]
+    }
+
+    /// Leaves room behind the fields of the event that was parsed last.
+    #[inline]
+    pub(crate) fn leave_room(&mut self, event: &mut Event) {
+        leave_room(self.fields, event);
     }
 
     /// The same parts for a shorter time.

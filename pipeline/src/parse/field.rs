@@ -82,7 +82,7 @@ impl FieldParser {
             if grammar.parse(text, context, &mut sink, &mut self.scratch).is_ok() {
                 let known = event.timestamp;
                 sink.finish(event);
-                if known != context.read_at {
+                if known != context.read_at() {
                     event.timestamp = known;
                 }
                 return Reading::Taken;

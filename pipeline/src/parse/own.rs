@@ -79,7 +79,7 @@ impl State {
             Body::Regex(body) => Some((body.regex().clone(), body.regex().capture_locations())),
         };
         let zone = format.zone.clone().unwrap_or(Zone::UTC);
-        Self { format: Arc::clone(format), context: Context { read_at: 0, zone }, captures }
+        Self { format: Arc::clone(format), context: Context::new(0, zone), captures }
     }
 
     #[inline]
@@ -104,7 +104,7 @@ impl OwnFormat {
         state: &mut State,
     ) -> Result<(), Rejection<'_>> {
         let State { context: own, captures, .. } = state;
-        own.read_at = context.read_at;
+        own.set_read_at(context.read_at());
         let context = if self.zone.is_some() { own } else { context };
         match (&self.body, captures) {
             (Body::Pattern(pattern), _) => pattern.parse(line, context, sink),

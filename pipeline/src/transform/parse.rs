@@ -112,7 +112,7 @@ impl ParseField {
 impl Step for ParseField {
     fn apply(&self, batch: &mut Batch, selected: &mut Vec<u32>, bench: &mut Bench) {
         let zone = batch.stream.source().zone.clone();
-        let context = Context { read_at: batch.read_at, zone };
+        let context = Context::new(batch.read_at, zone);
         let chunk = batch.chunk.clone();
         for index in selected.iter().map(|&index| index as usize) {
             match self.read(batch, index, &chunk, &context, bench) {

@@ -38,7 +38,7 @@ fn time<'a>(input: &'a [u8], reading: &Context) -> Option<(&'a [u8], i64)> {
     let is_bsd = input.first()?.is_ascii_alphabetic();
     let length = if is_bsd { timestamp::BSD_LENGTH } else { find(b' ', input)? };
     let (text, rest) = input.split_at_checked(length)?;
-    let nanos = if is_bsd { timestamp::bsd(text, reading) } else { timestamp::rfc3339(text, &reading.zone) }?;
+    let nanos = if is_bsd { timestamp::bsd(text, reading) } else { timestamp::rfc3339(text, reading) }?;
     Some((rest.strip_prefix(b" ")?, nanos))
 }
 

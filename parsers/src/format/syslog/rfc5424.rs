@@ -42,7 +42,7 @@ pub(super) fn message<'a, E: Explain<'a>>(
 #[inline]
 fn time<'a, E: Explain<'a>>(input: &'a [u8], reading: &Context) -> Parsed<'a, Option<i64>, E> {
     let (rest, text) = context("a time and a space", part).parse(input)?;
-    match timestamp::rfc3339(text, &reading.zone) {
+    match timestamp::rfc3339(text, reading) {
         None if !text.is_empty() => expected(input, "a time such as `2023-11-14T22:13:20.003Z`"),
         nanos => Ok((rest, nanos)),
     }

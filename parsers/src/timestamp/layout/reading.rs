@@ -159,7 +159,7 @@ impl Reading {
                 let local = self.day_in(year)? * SECONDS_PER_DAY + second;
                 (local - i64::from(offset_at(local))).checked_mul(NANOS_PER_SECOND)
             }
-            None => self.nearest(context.read_at.div_euclid(NANOS_PER_SECOND), second, offset_at),
+            None => self.nearest(context.read_at().div_euclid(NANOS_PER_SECOND), second, offset_at),
         };
         whole?.checked_add(self.nanos)
     }
