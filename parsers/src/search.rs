@@ -2,7 +2,8 @@
 //!
 //! Owns: [`find`], [`find_either`] and [`search`] below them.
 //! Promises: linear in the distance; no call into a library. The fields of a line are short, so `memchr`, which looks
-//! further at once, costs more to call than it saves (RFC 5424 lines: 3,062 to 2,881 instructions to parse one).
+//! further at once, costs more to call than it saves (instructions to parse a line of RFC 5424: 3,062 to 2,881; of an
+//! access log the same as before: 2,001 and 1,995).
 //! Never: reads outside of its input.
 
 use wide::u8x16;
