@@ -8,7 +8,9 @@
 //! A lane begins with small payloads, doubles them when one fills up before its time and halves them when none does,
 //! so an output with little to do costs little memory. Above [`COMFORTABLE`] they grow only while the store is the
 //! slower one, which then has less to do for each event; a store that keeps up gets payloads that are still in the
-//! processor's cache when they are sent. Compression happens here, on the worker's thread.
+//! processor's cache when they are sent. A lane that waits for its sources has no cache to keep warm: what costs there
+//! is each thread that is woken, so its payloads may be twice as large, and one that is half full goes out before the
+//! worker sleeps instead of waking it later. Compression happens here, on the worker's thread.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -34,6 +36,8 @@ pub(crate) const BUFFER_MIN: usize = 256 * 1024;
 /// Bytes of payloads for a store that keeps up: a request costs little beside its body, the cache holds a few, and
 /// with the headroom a buffer is 1 MiB.
 const COMFORTABLE: usize = 1024 * 1024 - HEADROOM;
+/// A lane that has sent nothing for this long waits for its sources.
+const SOURCES_ARE_SLOW: Duration = Duration::from_millis(20);
 /// A worker that waits longer than this for room in the queue has a store that is slower than itself.
 const STORE_IS_SLOW: Duration = Duration::from_millis(50);
 /// Room behind the limit of a buffer, so that the last event rarely makes it grow.
@@ -98,6 +102,7 @@ pub struct OutputLane<E> {
     waited: Duration,
     /// Whether a payload has filled up since one last closed by its age.
     filled_up: bool,
+    sent_at: Instant,
 }
 
 /// A payload in the making.
@@ -132,6 +137,7 @@ impl<E: Encode> OutputLane<E> {
             limit,
             waited: Duration::ZERO,
             filled_up: false,
+            sent_at: Instant::now(),
         }
     }
 
@@ -195,10 +201,15 @@ impl<E: Encode> OutputLane<E> {
         if let Some(open) = &mut self.open {
             open.end_slice(batch);
         }
+        let comfortable = if self.sources_are_slow() { 2 * COMFORTABLE } else { COMFORTABLE };
         self.send();
         let is_idle = self.shared.queue.in_use() < self.shared.queue.limit() / 4;
-        self.limit = next_limit(self.limit, self.waited, is_idle).min(self.config.batch_bytes);
+        self.limit = next_limit(self.limit, comfortable, self.waited, is_idle).min(self.config.batch_bytes);
         (self.waited, self.filled_up) = (Duration::ZERO, true);
+    }
+
+    fn sources_are_slow(&self) -> bool {
+        self.sent_at.elapsed() > SOURCES_ARE_SLOW
     }
 
     /// Hands the open payload to the driver.
@@ -217,6 +228,7 @@ impl<E: Encode> OutputLane<E> {
             }
         };
         let queued = self.shared.queue.take(body.1);
+        self.sent_at = Instant::now();
         let payload = Payload::new(body.0, encoding, contents, Some(queued));
         if self.shared.payloads.blocking_send(payload).is_err() {
             tracing::debug!(
@@ -291,6 +303,13 @@ impl<E: Encode> Lane for OutputLane<E> {
         }
         self.send();
     }
+
+    fn idle(&mut self) {
+        let is_half_full = self.open.as_ref().is_some_and(|open| open.body.len() >= self.limit / 2);
+        if is_half_full && self.sources_are_slow() {
+            self.send();
+        }
+    }
 }
 
 impl Open {
@@ -338,13 +357,13 @@ fn same(one: &Arc<str>, other: &Arc<str>) -> bool {
 }
 
 /// Bytes that the next payload may take after one of `limit` bytes filled up.
-fn next_limit(limit: usize, waited: Duration, is_idle: bool) -> usize {
-    if limit < COMFORTABLE {
-        (limit * 2).min(COMFORTABLE)
+fn next_limit(limit: usize, comfortable: usize, waited: Duration, is_idle: bool) -> usize {
+    if limit < comfortable {
+        (limit * 2).min(comfortable)
     } else if waited > STORE_IS_SLOW {
         limit * 2
     } else if is_idle {
-        (limit / 2).max(COMFORTABLE)
+        (limit / 2).max(comfortable)
     } else {
         limit
     }

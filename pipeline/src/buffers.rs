@@ -28,12 +28,13 @@ impl BufferPool {
     /// An idle buffer with whatever it last held, or a new one; at least `len` bytes long.
     #[must_use]
     pub fn take(&self, len: usize) -> Vec<u8> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut buffer = idle.unwrap_or_default();
-        if buffer.len() < len {
-            buffer.resize(len, 0);
-        }
-        buffer
+        let idle = {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            // When the need has grown, the small ones would only lie beside the larger one.
+            idle.retain(|buffer| buffer.len() >= len);
+            idle.pop()
+        };
+        idle.unwrap_or_else(|| vec![0; len])
     }
 
     /// Takes a buffer back.

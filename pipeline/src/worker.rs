@@ -32,6 +32,9 @@ pub trait Lane: Send {
 
     /// Sends what was encoded.
     fn flush(&mut self);
+
+    /// No batch waits: sends what was encoded if that is better than to be woken for it later.
+    fn idle(&mut self) {}
 }
 
 /// The loop of one worker thread.
@@ -74,6 +77,9 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.flush_due();
+            if self.batches.is_empty() {
+                self.lanes.iter_mut().for_each(|lane| lane.idle());
+            }
         }
         for lane in &mut self.lanes {
             lane.flush();

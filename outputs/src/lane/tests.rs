@@ -235,6 +235,44 @@ fn payloads_grow_while_they_fill_up_and_shrink_when_there_is_little() {
 }
 
 #[test]
+fn a_worker_that_waits_for_its_sources_sends_what_is_half_full_before_it_sleeps() {
+    let line = "b".repeat(1023);
+    for (pause, fill, sent) in [
+        (SOURCES_ARE_SLOW * 2, BUFFER_MIN / 2, 1),
+        (SOURCES_ARE_SLOW * 2, BUFFER_MIN / 2 - 1024, 0),
+        (Duration::ZERO, BUFFER_MIN / 2, 0),
+    ] {
+        let mut setup = setup(LaneConfig::default(), usize::MAX);
+        // Later than now, so that the time this test takes does not count.
+        let future = Instant::now() + Duration::from_secs(3600);
+        setup.lane.sent_at =
+            if pause.is_zero() { future } else { Instant::now().checked_sub(pause).unwrap() };
+        setup.write(&vec![line.as_str(); fill / 1024]);
+        setup.lane.idle();
+        assert_eq!(setup.received().len(), sent, "{pause:?} {fill}");
+    }
+}
+
+#[test]
+fn payloads_may_be_twice_as_large_while_the_sources_are_slow() {
+    let line = "b".repeat(1023);
+    let mut setup = setup(LaneConfig { queue_bytes: 1 << 30, ..LaneConfig::default() }, usize::MAX);
+    let mut fill = |lane_rests: bool| {
+        setup.lane.limit = COMFORTABLE;
+        setup.lane.sent_at = Instant::now() + Duration::from_secs(3600);
+        if lane_rests {
+            setup.lane.sent_at = Instant::now().checked_sub(SOURCES_ARE_SLOW * 2).unwrap();
+        }
+        while setup.inbox.is_empty() {
+            setup.write(&[line.as_str(); 256]);
+        }
+        setup.received();
+        setup.lane.limit
+    };
+    assert_eq!((fill(false), fill(true)), (COMFORTABLE, 2 * COMFORTABLE));
+}
+
+#[test]
 fn payloads_grow_further_only_while_the_store_is_slow() {
     let (no_wait, wait) = (Duration::ZERO, STORE_IS_SLOW * 2);
     for (limit, waited, is_idle, expected) in [
@@ -245,7 +283,7 @@ fn payloads_grow_further_only_while_the_store_is_slow() {
         (4 * COMFORTABLE, no_wait, false, 4 * COMFORTABLE),
         (4 * COMFORTABLE, no_wait, true, 2 * COMFORTABLE),
     ] {
-        assert_eq!(next_limit(limit, waited, is_idle), expected, "{limit} {waited:?} {is_idle}");
+        assert_eq!(next_limit(limit, COMFORTABLE, waited, is_idle), expected, "{limit} {waited:?} {is_idle}");
     }
 }
 

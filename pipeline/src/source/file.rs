@@ -50,7 +50,6 @@ pub use status::{FileCounters, FileSourceStatus, FileState, FileStatus};
 use crate::checkpoint::{CheckpointError, Checkpoints};
 use crate::installation::Installation;
 use crate::source::SourceContext;
-use crate::stop::Stop;
 use buffers::Buffers;
 use discover::Discovery;
 use handover::Known;
@@ -131,7 +130,7 @@ impl FileSource {
                 Err(_) => {}
             }
         };
-        let over = Stop::default();
+        let (over, alive) = std::io::pipe()?;
         let (out, messages) = bounded(MESSAGES_MAX);
         let (known, history) = (Arc::<Known>::default(), History::new(records));
         let discovery = Discovery::new(
@@ -139,7 +138,7 @@ impl FileSource {
             out,
             Arc::clone(&self.status),
             Arc::clone(&known),
-            over.clone(),
+            over,
             self.config.discover_every,
             history.lost(),
         );
@@ -183,7 +182,7 @@ impl FileSource {
             history_looked_at: Instant::now(),
         };
         reader.run();
-        over.ask();
+        drop(alive);
         if discovery.join().is_err() {
             tracing::error!("the discovery thread has panicked");
         }

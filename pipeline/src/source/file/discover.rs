@@ -8,13 +8,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::FileType;
-use std::io;
+use std::io::{self, PipeReader};
 use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{SendTimeoutError, Sender};
+use crossbeam_channel::Sender;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::content::{not_regular, open};
 use super::failures::{Failures, is_starved, reason};
@@ -26,12 +27,11 @@ use super::siblings::Lost;
 use super::status::FileSourceStatus;
 use super::watch::{Change, Watcher};
 use crate::checkpoint::FileId;
-use crate::stop::Stop;
 
-/// How long the thread waits at most before it looks whether it is to stop.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often everything is searched while folders cannot be watched, and paths that failed are tried again.
 const SEARCH_UNWATCHED_EVERY: Duration = Duration::from_secs(1);
+/// The longest wait for a change, so that what needs none is done in time.
+const WAIT_MAX: Timespec = Timespec { tv_sec: SEARCH_UNWATCHED_EVERY.as_secs().cast_signed(), tv_nsec: 0 };
 
 /// Every so many searches all paths are looked at, whatever the listings of their folders say: what is mounted over a
 /// file has another number than its entry there.
@@ -39,7 +39,7 @@ const LOOK_AT_ALL_AFTER: u32 = 6;
 /// Paths that lead nowhere whose last file is remembered.
 const LOST_MAX: usize = 16_384;
 
-/// The reader is gone, or the stop was asked for.
+/// The reader is gone.
 pub(super) struct Over;
 
 /// The discovery thread.
@@ -48,7 +48,8 @@ pub(super) struct Discovery {
     pub(super) paths: Arc<PathSet>,
     pub(super) known: Arc<Known>,
     pub(super) out: Sender<Message>,
-    pub(super) stop: Stop,
+    /// Comes to its end when the reader is gone, which ends a wait.
+    over: PipeReader,
     pub(super) search_every: Duration,
     pub(super) names: HashMap<Arc<Path>, Name>,
     listed: HashMap<FileId, u32>,
@@ -85,7 +86,7 @@ impl Discovery {
         out: Sender<Message>,
         status: Arc<FileSourceStatus>,
         known: Arc<Known>,
-        stop: Stop,
+        over: PipeReader,
         search_every: Duration,
         lost: HashMap<Arc<Path>, Lost>,
     ) -> Self {
@@ -98,7 +99,7 @@ impl Discovery {
             paths,
             known,
             out,
-            stop,
+            over,
             search_every,
             names: HashMap::new(),
             listed: HashMap::new(),
@@ -115,7 +116,7 @@ impl Discovery {
         }
     }
 
-    /// Discovers until the stop is asked for or the reader is gone; with `once`, searches one time.
+    /// Discovers until the reader is gone; with `once`, searches one time.
     pub(super) fn run(mut self, once: bool) {
         // Both ways it is over.
         let (Ok(()) | Err(Over)) = self.discover(once);
@@ -157,20 +158,27 @@ impl Discovery {
         }
     }
 
+    /// Sleeps until something changes, or for as long as that may go unnoticed.
+    fn sleep(&self) -> Result<(), Over> {
+        let watcher = self.watcher.as_ref().map(|watcher| PollFd::new(watcher, PollFlags::IN));
+        let mut waited_for =
+            [PollFd::new(&self.over, PollFlags::IN)].into_iter().chain(watcher).collect::<Vec<_>>();
+        match poll(&mut waited_for, Some(&WAIT_MAX)) {
+            Ok(_) if !waited_for[0].revents().is_empty() => Err(Over),
+            // What it can fail with passes: a signal, or memory that the kernel lacks for a moment.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Waits for changes and follows those of single names. Says whether everything must be searched.
     fn wait(&mut self, changes: &mut Vec<Change>) -> Result<bool, Over> {
-        if self.stop.is_asked() {
-            return Err(Over);
-        }
+        self.sleep()?;
         changes.clear();
-        match &mut self.watcher {
-            Some(watcher) => {
-                if let Err(error) = watcher.wait(LOOK_EVERY, changes) {
-                    tracing::warn!(%error, "folders cannot be watched any more; searching them every second instead");
-                    (self.watcher, self.watch_failed) = (None, true);
-                }
-            }
-            None => drop(self.stop.wait(LOOK_EVERY)),
+        if let Some(watcher) = &mut self.watcher
+            && let Err(error) = watcher.take(changes)
+        {
+            tracing::warn!(%error, "folders cannot be watched any more; searching them every second instead");
+            (self.watcher, self.watch_failed) = (None, true);
         }
         let mut search = false;
         for change in changes.drain(..) {
@@ -361,15 +369,7 @@ impl Discovery {
     }
 
     pub(super) fn tell(&self, message: Message) -> Result<(), Over> {
-        let mut message = message;
-        loop {
-            match self.out.send_timeout(message, LOOK_EVERY) {
-                Ok(()) => return Ok(()),
-                Err(SendTimeoutError::Timeout(_)) if self.stop.is_asked() => return Err(Over),
-                Err(SendTimeoutError::Timeout(back)) => message = back,
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Over),
-            }
-        }
+        self.out.send(message).map_err(|_| Over)
     }
 }
 

@@ -12,8 +12,9 @@ use super::lines::End;
 use super::tail::Tail;
 use crate::source::CHUNK_BYTES;
 
-/// Bytes that a look at a growing file should bring: a chunk, and some room so that it is not just more than one.
-const BYTES_PER_LOOK: u64 = CHUNK_BYTES as u64 / 16 * 15;
+/// Bytes that a look at a growing file should bring: two chunks, and some room so that it is not just more than that.
+/// What a look costs beside its bytes is the threads that it wakes, one after the other up to the output's.
+const BYTES_PER_LOOK: u64 = 2 * CHUNK_BYTES as u64 / 16 * 15;
 /// The shortest and the longest time between two looks at a file that grows.
 pub(super) const WAIT_MIN: Duration = Duration::from_millis(5);
 pub(super) const WAIT_MAX: Duration = Duration::from_millis(250);

@@ -10,12 +10,10 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
@@ -82,15 +80,8 @@ impl Watcher {
         });
     }
 
-    /// Waits until something happened or `patience` is over, and adds what happened to `changes`.
-    pub(super) fn wait(&mut self, patience: Duration, changes: &mut Vec<Change>) -> io::Result<()> {
-        let timeout =
-            Timespec::try_from(patience).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        match poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) | Err(Errno::INTR) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
-        }
+    /// Adds what has happened to `changes`, without waiting.
+    pub(super) fn take(&mut self, changes: &mut Vec<Change>) -> io::Result<()> {
         let mut events = inotify::Reader::new(&self.inotify, &mut self.buffer);
         loop {
             let event = match events.next() {
@@ -119,6 +110,13 @@ impl Watcher {
     }
 }
 
+/// Readable when something has happened.
+impl AsFd for Watcher {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,13 +136,13 @@ mod tests {
             std::fs::rename(&other, &one).unwrap();
         }
         let mut changes = Vec::new();
-        watcher.wait(Duration::ZERO, &mut changes).unwrap();
+        watcher.take(&mut changes).unwrap();
         assert_eq!(changes.last(), Some(&Change::Search));
         assert_eq!(changes.iter().filter(|change| **change == Change::Search).count(), 1);
         // It is told of once; what happens next is told as always.
         changes.clear();
         std::fs::rename(&one, &other).unwrap();
-        watcher.wait(Duration::ZERO, &mut changes).unwrap();
+        watcher.take(&mut changes).unwrap();
         assert_eq!(changes, [Change::Name(one), Change::Name(other)]);
     }
 }
