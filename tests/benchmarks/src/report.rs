@@ -1,6 +1,8 @@
 //! The table of results, on the terminal and in the tree.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -37,7 +39,7 @@ fn row(case: &Case, figure: Figure, value: f64) -> String {
     format!("| {value:.2} {unit} | {} | {aim} | {verdict} |", limit.must)
 }
 
-/// Writes the result file of this run and gives its path.
+/// Writes the result file of this run, beside earlier ones of the same day, and gives its path.
 pub(crate) fn save(settings: &Settings, table: &str) -> Result<PathBuf> {
     let names: Vec<_> = settings.cases.iter().map(|case| case.name).collect();
     let set = if names.len() == crate::CASES.len() { "all".to_owned() } else { names.join("-") };
@@ -54,7 +56,16 @@ pub(crate) fn save(settings: &Settings, table: &str) -> Result<PathBuf> {
     );
     let folder = workspace_root().join("tests/benchmarks/results");
     std::fs::create_dir_all(&folder)?;
-    let path = folder.join(format!("{today}-{set}.md"));
-    std::fs::write(&path, text).with_context(|| format!("{} could not be written", path.display()))?;
-    Ok(path)
+    for number in 1_u32.. {
+        let place = if number == 1 { String::new() } else { format!("-{number}") };
+        let path = folder.join(format!("{today}-{set}{place}.md"));
+        match File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes())) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            written => {
+                written.with_context(|| format!("{} could not be written", path.display()))?;
+                return Ok(path);
+            }
+        }
+    }
+    anyhow::bail!("every name of a result file is taken in {}", folder.display())
 }
