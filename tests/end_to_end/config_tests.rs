@@ -90,7 +90,7 @@ inputs = ["clean"]
     };
     let kept = explain("/a");
     for part in [
-        "app: not json, stops at column 1:",
+        "app: it is not json, stops at column 1:",
         "^ expected a JSON object",
         "app reads it as nginx_access",
         "- user.name: bob",
@@ -102,6 +102,33 @@ inputs = ["clean"]
     let dropped = explain("/healthz");
     let reason = "clean.drop\n  yes: url.path is \"/healthz\", matches \"/healthz\"\n  drops it";
     assert!(dropped.contains(reason) && !dropped.contains("takes it"), "{dropped}");
+}
+
+#[test]
+fn the_grammar_that_reads_the_message_is_told() {
+    let scene = Scene::new();
+    let said = |parse_message: &str, program: &str, message: &str| {
+        let config = scene.write_config(&format!(
+            "[sources.app]\ntype = \"stdin\"\nparse = \"syslog\"\nparse_message = {parse_message}\n\n\
+             [outputs.screen]\ntype = \"console\"\ninputs = [\"app\"]\n"
+        ));
+        let line = format!("<38>Oct 11 22:14:15 web {program}[12]: {message}");
+        let output = logweir(["explain".as_ref(), config.as_os_str(), line.as_ref()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let accepted = "Accepted password for bob from 192.0.2.7 port 22 ssh2";
+    for (parse_message, program, message, expected) in [
+        ("\"auto\"", "sshd", accepted, "app reads its message as sshd\n"),
+        ("\"auto\"", "su", "hello", "app: its message is not su, stops at column 1:\n  hello\n  ^ expected"),
+        ("\"auto\"", "su", "hello", "app: its message stays as it is\n"),
+        ("\"auto\"", "shop", "hello", "app: no format is known for messages of `shop`\n"),
+        ("[\"su\", \"sshd\"]", "shop", accepted, "app: its message is not su, stops at column 1:"),
+        ("[\"su\", \"sshd\"]", "shop", accepted, "app reads its message as sshd\n"),
+    ] {
+        let told = said(parse_message, program, message);
+        assert!(told.contains(expected), "{expected} is not in: {told}");
+    }
 }
 
 /// A config whose events go several ways.

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use logweir_parsers::Context;
+use logweir_parsers::{Context, Format};
 use logweir_pipeline::event::KeyTable;
-use logweir_pipeline::parse::Scratch;
+use logweir_pipeline::parse::{Grammar, Grammars, Scratch};
 use logweir_pipeline::router::{Branch, Route, RouteMode, Way};
 use logweir_pipeline::time::now;
 use logweir_pipeline::transform::Transform;
@@ -28,6 +28,10 @@ use crate::config::nearest;
 use crate::config::sources::Source;
 use crate::exit::Exit;
 use crate::rehearsal::{Document, Rehearsal, Underway};
+
+/// The fields by which `parse_message` goes.
+const MESSAGE: &str = "message";
+const PROGRAM: &str = "process.name";
 
 /// Arguments of `logweir explain`.
 #[derive(Debug, Args)]
@@ -105,9 +109,12 @@ impl Teller<'_> {
     fn tell(&mut self, line: &[u8]) -> anyhow::Result<()> {
         let read_at = now();
         writeln!(self.out, "{}", printable(line))?;
-        self.tell_formats(line, read_at)?;
+        let is_parsed = self.tell_formats(line, read_at)?;
         let mut line = self.rehearsal.begin(line, read_at);
         let parsed = self.rehearsal.document(&line).unwrap_or_default();
+        if is_parsed {
+            self.tell_message(&parsed, read_at)?;
+        }
         self.tell_document("  ", &parsed)?;
         let way = self.rehearsal.way().clone();
         self.tell_way(&way, &mut line, &parsed)?;
@@ -116,20 +123,64 @@ impl Teller<'_> {
         Ok(())
     }
 
-    /// What each format said, up to the first that took the line.
-    fn tell_formats(&mut self, line: &[u8], read_at: i64) -> io::Result<()> {
+    /// What each format said of the line, up to the first that took it; whether one did.
+    fn tell_formats(&mut self, line: &[u8], read_at: i64) -> io::Result<bool> {
+        let source = self.source;
+        let is_parsed = self.tell_grammars("it", &source.formats, line, read_at)?;
+        if !is_parsed {
+            writeln!(self.out, "{}: no format takes it; it is delivered as it is", source.name)?;
+        }
+        Ok(is_parsed)
+    }
+
+    /// What the source's `parse_message` made of the message.
+    fn tell_message(&mut self, parsed: &Document, read_at: i64) -> io::Result<()> {
+        let source = self.source;
+        let text = |name| parsed.fields.get(name).and_then(Value::as_str);
+        let (Some(grammars), Some(message)) = (&source.parse_message, text(MESSAGE)) else { return Ok(()) };
+        let program = text(PROGRAM).unwrap_or_default();
+        let by_program = Format::of_message(program.as_bytes(), message.as_bytes()).map(Grammar::from);
+        let grammars = match grammars {
+            Grammars::Listed(grammars) => &grammars[..],
+            Grammars::ByProgram => by_program.as_slice(),
+        };
+        if grammars.is_empty() {
+            writeln!(
+                self.out,
+                "{}: no format is known for messages of `{}`",
+                source.name,
+                printable(program.as_bytes())
+            )?;
+        }
+        if !self.tell_grammars("its message", grammars, message.as_bytes(), read_at)? {
+            writeln!(self.out, "{}: its message stays as it is", source.name)?;
+        }
+        Ok(())
+    }
+
+    /// What each of these grammars said of a text, up to the first that took it; whether one did.
+    fn tell_grammars(
+        &mut self,
+        what: &str,
+        grammars: &[Grammar],
+        text: &[u8],
+        read_at: i64,
+    ) -> io::Result<bool> {
         let context = Context::new(read_at, self.source.zone.clone());
-        for format in &self.source.formats {
+        for grammar in grammars {
             let mut fields = Fields::new(KeyTable::new(Arc::clone(&self.config.keys)));
-            match format.parse(line, &context, &mut fields, &mut Scratch::default()) {
-                Ok(()) => return writeln!(self.out, "{} reads it as {}", self.source.name, format.name()),
+            match grammar.parse(text, &context, &mut fields, &mut Scratch::default()) {
+                Ok(()) => {
+                    writeln!(self.out, "{} reads {what} as {}", self.source.name, grammar.name())?;
+                    return Ok(true);
+                }
                 Err(reject) => {
-                    write!(self.out, "{}: not {}, ", self.source.name, format.name())?;
-                    explain("stops at", line, reject, self.out)?;
+                    write!(self.out, "{}: {what} is not {}, ", self.source.name, grammar.name())?;
+                    explain("stops at", text, reject, self.out)?;
                 }
             }
         }
-        writeln!(self.out, "{}: no format takes it; it is delivered as it is", self.source.name)
+        Ok(false)
     }
 
     fn tell_document(&mut self, indent: &str, document: &Document) -> io::Result<()> {

@@ -8,8 +8,8 @@ use logweir_pipeline::event::ConstantValue;
 use toml::de::{DeTable, DeValue};
 
 use super::super::decode::{Decoder, Found, Given};
-use super::super::error::Place;
-use super::super::raw::{Located, entries};
+use super::super::error::{Diagnostic, Place};
+use super::super::raw::{Entry, Located, entries};
 use super::super::schema::{Key, Table};
 use super::{At, Description, Value};
 
@@ -151,8 +151,29 @@ fn step<T: Table>(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<T> {
         let hint = format!("this step does {things} things, and a step does one");
         return decoder.wrong(given, Some(hint));
     }
+    if let Some((thing, place)) = condition_inside(&found) {
+        decoder.report(
+            Diagnostic::error(format!("a condition inside of `{thing}`"))
+                .at(place, "expected beside it, as the step's own")
+                .help(format!("a step with a condition is {{ {thing} = …, {WHEN} = {{ … }} }}")),
+        );
+        return None;
+    }
     let told = decoder.diagnostics.len();
     decoder.refuse_unknown(&found, T::KEYS.iter());
     // What is right in a step that is wrong elsewhere is not looked at: it would be told as incomplete.
     T::decode(&found, decoder).filter(|_| decoder.diagnostics.len() == told)
+}
+
+/// A [`WHEN`] that stands in the table of what the step does, with the name of that. A table under this name is a
+/// condition that was written one brace too early, not fields.
+fn condition_inside<'a>(found: &Found<'a>) -> Option<(&'a str, Place)> {
+    let inside = |entry: &Entry<'a>| {
+        let DeValue::Table(table) = entry.value.value else { return None };
+        let mut inner = entries(entry.value.place.file, table);
+        let when =
+            inner.find(|inner| inner.key.value == WHEN && matches!(inner.value.value, DeValue::Table(_)))?;
+        Some((entry.key.value, when.key.place))
+    };
+    found.entries.iter().filter(|entry| entry.key.value != WHEN).find_map(inside)
 }
