@@ -2,6 +2,7 @@
 
 pub(crate) mod daemon;
 pub(crate) mod http;
+pub(crate) mod kafka;
 pub(crate) mod ledger;
 pub(crate) mod scene;
 pub(crate) mod services;

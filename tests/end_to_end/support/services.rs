@@ -1,11 +1,13 @@
-//! Real stores: Elasticsearch and OpenSearch, fetched once by Maven, started once a test run, on free loopback ports.
+//! Real servers: Elasticsearch, OpenSearch and Kafka, fetched once by Maven, started once a test run, on free loopback
+//! ports.
 //!
-//! Promises: a service is ready when it is handed out; tests that share one take turns; it is stopped by its process
+//! Promises: a service is ready when it is handed out; tests that share a store take turns; it is stopped by its process
 //! id and its folder is removed when the test program ends, however it ends. A machine without Java or Maven fails
 //! the test with one sentence; nothing is skipped. Never: a server that this program did not start.
 
 mod elasticsearch;
 mod java;
+pub(crate) mod kafka;
 mod keeper;
 mod opensearch;
 pub(crate) mod secured;

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use super::{MAVEN, cache};
 
-/// The oldest Java that both stores run on.
+/// The oldest Java that all servers run on.
 const OLDEST_JAVA: u32 = 21;
 /// Without it a Java shares its counters through a file in the system's folder for temporary files.
 const NO_PERFORMANCE_DATA: &str = "-XX:-UsePerfData";
@@ -24,7 +24,7 @@ pub(super) fn home() -> PathBuf {
     match newest {
         Some((version, home)) if version >= OLDEST_JAVA => home,
         _ => panic!(
-            "the tests start real stores and need Java {OLDEST_JAVA} or newer: install a headless JRE \
+            "the tests start real servers and need Java {OLDEST_JAVA} or newer: install a headless JRE \
              or set LOGWEIR_TEST_JAVA_HOME"
         ),
     }
@@ -73,7 +73,7 @@ pub(super) fn fetch(name: &str, goal: &str, project: Option<&str>, settings: &[S
     }
     let output = match maven.output() {
         Ok(output) => output,
-        Err(error) => panic!("the tests fetch real stores with Maven: install mvn ({error})"),
+        Err(error) => panic!("the tests fetch real servers with Maven: install mvn ({error})"),
     };
     assert!(
         output.status.success(),

@@ -1,0 +1,327 @@
+//! Apache Kafka 4.3.0 in KRaft mode: clusters of one or three brokers, each broker a process that is a controller too.
+//!
+//! Promises: a cluster is ready when it is handed out; each broker can be killed, suspended and started again over the
+//! same data and ports; the processes and the folder go when the cluster is dropped or the test program ends.
+
+mod settings;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::super::kafka::Client;
+use super::super::{free_port, within};
+use super::keeper::Keeper;
+use super::secured::{make_authority, make_certificate};
+use super::{START_PATIENCE, java};
+use settings::Node;
+
+const VERSION: &str = "4.3.0";
+const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>logweir</groupId>
+  <artifactId>kafka</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>${kafka.version}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-core</artifactId>
+      <version>2.25.4</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j-impl</artifactId>
+      <version>2.25.4</version>
+    </dependency>
+  </dependencies>
+</project>
+"#;
+
+/// Sixteen bytes in base64, as Kafka wants the id of a cluster.
+const CLUSTER_ID: &str = "bG9nd2Vpci10ZXN0cy0wMQ";
+/// The folder of the certificates, in the cluster's folder.
+const CERTIFICATES: &str = "certificates";
+
+/// The user who may connect at [`Listener::Scram`].
+pub(crate) const USER: &str = "alice";
+/// Its password.
+pub(crate) const PASSWORD: &str = "alice-41d7c0";
+
+/// A way to connect to a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listener {
+    /// Open to all; every broker has it, for the others and for the tests' own client.
+    Plaintext,
+    /// The broker shows a certificate.
+    Tls,
+    /// The client shows one, too.
+    MutualTls,
+    /// A password, by SCRAM-SHA-512 over TLS.
+    Scram,
+}
+
+/// A cluster of this test run.
+pub(crate) struct Kafka {
+    folder: PathBuf,
+    brokers: Vec<Broker>,
+}
+
+struct Broker {
+    node: Node,
+    process: Child,
+    keeper: Keeper,
+}
+
+static SHARED: LazyLock<Kafka> =
+    LazyLock::new(|| Kafka::start(1, &[Listener::Tls, Listener::MutualTls, Listener::Scram]));
+
+/// The single broker of this run, with every listener. Tests share it at the same time: each takes topics and groups of
+/// its own names, and one that harms a broker starts a [`Kafka`] of its own.
+pub(crate) fn kafka() -> &'static Kafka {
+    &SHARED
+}
+
+impl Kafka {
+    /// Fetches Kafka and starts a cluster whose brokers have ids from 1 on and, besides [`Listener::Plaintext`], the
+    /// given listeners.
+    pub(crate) fn start(brokers: u16, listeners: &[Listener]) -> Self {
+        let folder = super::folder("kafka");
+        fs::write(folder.path().join("log4j2.properties"), settings::LOGGING).unwrap();
+        if !listeners.is_empty() {
+            make_certificates(&folder.path().join(CERTIFICATES));
+        }
+        let listeners = [&[Listener::Plaintext], listeners].concat();
+        let nodes: Vec<Node> = (1..=brokers)
+            .map(|id| Node {
+                id: id.into(),
+                controller: free_port(),
+                listeners: listeners.iter().map(|&listener| (listener, free_port())).collect(),
+            })
+            .collect();
+        for node in &nodes {
+            let data = home(folder.path(), node.id);
+            fs::create_dir(&data).unwrap();
+            let settings = node.settings(&nodes, folder.path(), &data.join("data"));
+            fs::write(data.join("server.properties"), settings).unwrap();
+        }
+        format(folder.path(), &nodes);
+        let keepers: Vec<Keeper> = nodes.iter().map(|_| Keeper::over(folder.path())).collect();
+        let folder = folder.keep();
+        let start = |(node, keeper)| Broker::start(&folder, node, keeper);
+        let brokers = nodes.into_iter().zip(keepers).map(start).collect();
+        let mut kafka = Self { folder, brokers };
+        let client = kafka.client();
+        kafka.wait_for(&client, |alive, all| alive.len() == all);
+        kafka
+    }
+
+    /// What librdkafka needs to connect at a listener, with everything that the listener asks for.
+    pub(crate) fn settings(&self, listener: Listener) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("bootstrap.servers", self.addresses(listener).join(","))];
+        let mut set = |key, value: &str| settings.push((key, value.to_owned()));
+        let certificate = |name| self.certificate(name).display().to_string();
+        match listener {
+            Listener::Plaintext => return settings,
+            Listener::Tls => set("security.protocol", "ssl"),
+            Listener::MutualTls => {
+                set("security.protocol", "ssl");
+                set("ssl.certificate.location", &certificate("client.pem"));
+                set("ssl.key.location", &certificate("client.key"));
+            }
+            Listener::Scram => {
+                set("security.protocol", "sasl_ssl");
+                set("sasl.mechanisms", "SCRAM-SHA-512");
+                set("sasl.username", USER);
+                set("sasl.password", PASSWORD);
+            }
+        }
+        set("ssl.ca.location", &certificate("authority.pem"));
+        settings
+    }
+
+    /// The addresses of all brokers at a listener, as `host:port`.
+    pub(crate) fn addresses(&self, listener: Listener) -> Vec<String> {
+        self.brokers.iter().map(|broker| broker.address(listener)).collect()
+    }
+
+    /// A file of the cluster with TLS: `authority.pem`, `client.pem` or `client.key`.
+    pub(crate) fn certificate(&self, name: &str) -> PathBuf {
+        self.folder.join(CERTIFICATES).join(name)
+    }
+
+    /// The tests' own client of this cluster.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.settings(Listener::Plaintext))
+    }
+
+    /// `kill -9`. The broker's data stays.
+    pub(crate) fn kill_9(&mut self, id: i32) {
+        let broker = self.broker(id);
+        broker.process.kill().unwrap();
+        broker.process.wait().unwrap();
+    }
+
+    /// SIGSTOP: the broker hangs, its connections stay open.
+    pub(crate) fn suspend(&mut self, id: i32) {
+        self.broker(id).signal(Signal::STOP);
+    }
+
+    /// SIGCONT after [`Kafka::suspend`].
+    pub(crate) fn resume(&mut self, id: i32) {
+        self.broker(id).signal(Signal::CONT);
+    }
+
+    /// Starts a killed broker again over its data and ports, and waits until the cluster counts it as alive. It never
+    /// will while most brokers are dead: start all but the last of them with [`Kafka::start_again`].
+    pub(crate) fn restart(&mut self, id: i32) {
+        self.start_again(id);
+        let client = self.client();
+        self.wait_for(&client, |alive, _| alive.contains(&id));
+    }
+
+    /// Starts a killed broker again and waits for nothing.
+    pub(crate) fn start_again(&mut self, id: i32) {
+        let folder = self.folder.clone();
+        let broker = self.broker(id);
+        broker.process = launch(&folder, id);
+        broker.keeper.keep(broker.process.id());
+    }
+
+    fn broker(&mut self, id: i32) -> &mut Broker {
+        self.brokers.iter_mut().find(|broker| broker.node.id == id).unwrap()
+    }
+
+    /// Waits until `ready` holds for the ids of the live brokers and the number of all.
+    fn wait_for(&mut self, client: &Client, ready: impl Fn(&[i32], usize) -> bool) {
+        let folder = &self.folder;
+        let brokers = &mut self.brokers;
+        within(START_PATIENCE, "Kafka is ready", || {
+            for broker in &mut *brokers {
+                if let Some(status) = broker.process.try_wait().unwrap() {
+                    // A broker that the test killed and leaves dead ended by a signal.
+                    assert!(status.code().is_none(), "a broker ended with {status}: {}", broker.log(folder));
+                }
+            }
+            client.brokers().ok().filter(|alive| ready(alive, brokers.len()))
+        });
+    }
+}
+
+impl Listener {
+    /// Its name in the brokers' settings.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "PLAINTEXT",
+            Self::Tls => "TLS",
+            Self::MutualTls => "MUTUAL_TLS",
+            Self::Scram => "SCRAM",
+        }
+    }
+}
+
+impl Broker {
+    fn start(folder: &Path, node: Node, mut keeper: Keeper) -> Self {
+        let process = launch(folder, node.id);
+        keeper.keep(process.id());
+        Self { node, process, keeper }
+    }
+
+    fn address(&self, listener: Listener) -> String {
+        let port = self.node.listeners.iter().find(|(own, _)| *own == listener).map(|(_, port)| port);
+        format!("127.0.0.1:{}", port.unwrap())
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.process.id() as i32).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn log(&self, folder: &Path) -> String {
+        fs::read_to_string(home(folder, self.node.id).join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// The folder of a broker.
+fn home(folder: &Path, id: i32) -> PathBuf {
+    folder.join(format!("broker-{id}"))
+}
+
+/// Writes the empty log of every node, which knows the user from then on.
+fn format(folder: &Path, nodes: &[Node]) {
+    let user = format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]");
+    let start = |node: &Node| {
+        java(folder)
+            .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "--add-scram", &user, "-c"])
+            .arg(home(folder, node.id).join("server.properties"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let processes: Vec<Child> = nodes.iter().map(start).collect();
+    for process in processes {
+        let output = process.wait_with_output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "formatting Kafka's log: {}", String::from_utf8_lossy(&said));
+    }
+}
+
+/// Starts a broker, whose output is appended to its log.
+fn launch(folder: &Path, id: i32) -> Child {
+    let home = home(folder, id);
+    let log = File::options().create(true).append(true).open(home.join("log")).unwrap();
+    java(folder)
+        .arg("kafka.Kafka")
+        .arg(home.join("server.properties"))
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// A Java with Kafka's classes.
+fn java(folder: &Path) -> Command {
+    let libraries = java::fetch(
+        &format!("kafka-{VERSION}"),
+        "copy-dependencies",
+        Some(PROJECT),
+        &["-DincludeScope=runtime".into(), format!("-Dkafka.version={VERSION}")],
+    );
+    let mut command = Command::new(java::home().join("bin/java"));
+    command
+        .env(java::OPTIONS, java::options(folder))
+        // A small heap leaves the memory to the daemon.
+        .args(["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC"])
+        .arg(format!("-Dlog4j2.configurationFile=file:{}", folder.join("log4j2.properties").display()))
+        .arg("-cp")
+        .arg(libraries.join("*"))
+        .stdin(Stdio::null());
+    command
+}
+
+/// Makes the certificates of an authority, the brokers and a client.
+fn make_certificates(folder: &Path) {
+    fs::create_dir(folder).unwrap();
+    make_authority(folder);
+    make_certificate(folder, "broker");
+    make_certificate(folder, "client");
+    // Kafka reads the key and the chain of certificates from one file.
+    let parts =
+        ["broker.key", "broker.pem", "authority.pem"].map(|name| fs::read(folder.join(name)).unwrap());
+    fs::write(folder.join("broker.keystore"), parts.concat()).unwrap();
+}
