@@ -15,6 +15,8 @@ pub(crate) mod error;
 mod expand;
 mod formats;
 mod graph;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod leftovers;
 mod nearest;
 pub(crate) mod outputs;

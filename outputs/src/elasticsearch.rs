@@ -10,7 +10,6 @@ mod bulk;
 mod client;
 mod config;
 mod data_stream;
-mod event_id;
 mod nodes;
 mod response;
 
@@ -18,4 +17,3 @@ pub use bulk::BulkEncoder;
 pub use client::ElasticsearchClient;
 pub use config::{Auth, Compression, ElasticsearchConfig, ElasticsearchConfigError, Tls};
 pub use data_stream::data_stream_name;
-pub use event_id::EventId;

@@ -24,7 +24,7 @@ pub trait Encode: Send {
         usize::MAX
     }
 
-    /// Where the event goes. Equal targets are best the same `Arc`.
+    /// Where the event goes; asked of each event before it is encoded. Equal targets are best the same `Arc`.
     fn target(&mut self, batch: &Batch, index: usize) -> &Arc<str>;
 
     /// Writes the event. `target` is given when it differs from the one of the payload.

@@ -14,7 +14,10 @@ pub mod driver;
 #[cfg(feature = "elasticsearch")]
 pub mod elasticsearch;
 pub mod encode;
+pub mod event_id;
 pub mod file;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod lane;
 pub mod output;
 pub mod payload;

@@ -23,6 +23,8 @@ use crate::driver::{Driver, DriverConfig, DriverEnd};
 use crate::elasticsearch::{BulkEncoder, ElasticsearchClient, ElasticsearchConfig, ElasticsearchConfigError};
 use crate::encode::Encode;
 use crate::file::{FileClient, FileConfig, FileEncoder, FileOutputError, PathTemplate};
+#[cfg(feature = "kafka")]
+use crate::kafka::{KafkaClient, KafkaConfig, KafkaEncoder, KafkaOutputError, RecordTemplate};
 use crate::lane::{BUFFER_MIN, LaneConfig, LaneShared, OutputLane};
 use crate::status::OutputStatus;
 
@@ -37,6 +39,8 @@ const IDLE_BUFFERS: usize = 4;
 pub const KINDS: &[(&str, &str)] = &[
     #[cfg(feature = "elasticsearch")]
     ("elasticsearch", "Documents into data streams of Elasticsearch or OpenSearch."),
+    #[cfg(feature = "kafka")]
+    ("kafka", "Records in topics of Kafka."),
     ("file", "Lines in files, with path templates and rotation."),
     ("console", "Short coloured lines on a terminal, one JSON object a line otherwise."),
 ];
@@ -47,6 +51,9 @@ pub enum OutputKind {
     /// Documents into data streams.
     #[cfg(feature = "elasticsearch")]
     Elasticsearch(ElasticsearchConfig),
+    /// Records in topics.
+    #[cfg(feature = "kafka")]
+    Kafka(KafkaConfig),
     /// Lines in files.
     File(FileConfig),
     /// Standard output.
@@ -100,6 +107,10 @@ pub enum OutputError {
     #[cfg(feature = "elasticsearch")]
     #[error(transparent)]
     Elasticsearch(#[from] ElasticsearchConfigError),
+    /// The output `kafka`.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] KafkaOutputError),
     /// The output `file`.
     #[error(transparent)]
     File(#[from] FileOutputError),
@@ -112,6 +123,8 @@ impl OutputKind {
         match self {
             #[cfg(feature = "elasticsearch")]
             Self::Elasticsearch(_) => "elasticsearch",
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => "kafka",
             Self::File(_) => "file",
             Self::Console(_) => "console",
         }
@@ -152,6 +165,13 @@ impl Output {
                 let config = OutputConfig { lane, ..config };
                 let client = ElasticsearchClient::new(elasticsearch)?;
                 let encoder = move || BulkEncoder::new(Arc::clone(&keys));
+                Ok(Self::start(client, encoder, config, dependencies, status))
+            }
+            #[cfg(feature = "kafka")]
+            OutputKind::Kafka(kafka) => {
+                let template = RecordTemplate::new(kafka, &keys)?;
+                let client = KafkaClient::new(kafka, Arc::clone(&status)).map_err(KafkaOutputError::from)?;
+                let encoder = move || KafkaEncoder::new(Arc::clone(&keys), template.clone());
                 Ok(Self::start(client, encoder, config, dependencies, status))
             }
             OutputKind::File(file) => {

@@ -10,6 +10,8 @@ pub mod buffers;
 pub mod checkpoint;
 pub mod event;
 pub mod installation;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod ledger;
 pub mod matcher;
 pub mod memory;

@@ -10,6 +10,7 @@ mod dead_store;
 mod disk_full;
 mod failover;
 mod file_output;
+mod kafka_output;
 mod kafka_support;
 mod kill;
 mod once;

@@ -183,6 +183,8 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
     for output in &config.outputs {
         let what = match &output.kind {
             OutputKind::Elasticsearch(elasticsearch) => elasticsearch.urls.join(", "),
+            #[cfg(feature = "kafka")]
+            OutputKind::Kafka(kafka) => format!("{} of {}", kafka.topic, kafka.connection.brokers.join(", ")),
             OutputKind::File(file) => file.path.clone(),
             OutputKind::Console(_) => "standard output".to_owned(),
         };

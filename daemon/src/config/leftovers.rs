@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 
 use logweir_outputs::file::{FileConfig, FileEncoding};
+#[cfg(feature = "kafka")]
+use logweir_outputs::kafka::KafkaEncoding;
 use logweir_outputs::output::OutputKind;
 use logweir_parsers::format::Format;
 use logweir_pipeline::parse::Grammar;
@@ -74,11 +76,11 @@ impl<'a> Walk<'a> {
 
     fn output(&mut self, source: &'a Source, name: &str, place: Place, covers_original: bool) {
         let Some(output) = self.outputs.iter().find(|output| output.name == name) else { return };
-        if matches!(&output.kind, OutputKind::File(FileConfig { encoding: FileEncoding::Raw, .. })) {
+        if let Some(remedy) = raw_lines(&output.kind) {
             let warning =
                 Diagnostic::warning(format!("`{name}` writes lines as they were read, secrets included"))
                     .at(place, "this hides nothing there")
-                    .help(format!("write `format = \"ndjson\"` in [outputs.{name}]"));
+                    .help(format!("write `{remedy}` in [outputs.{name}]"));
             self.found.insert((place, &output.name), warning);
         } else if !covers_original {
             let source = &source.name;
@@ -89,5 +91,15 @@ impl<'a> Walk<'a> {
                 ));
             self.found.insert((place, source), warning);
         }
+    }
+}
+
+/// What an output that writes lines as they were read is to say instead.
+fn raw_lines(kind: &OutputKind) -> Option<&'static str> {
+    match kind {
+        OutputKind::File(FileConfig { encoding: FileEncoding::Raw, .. }) => Some("format = \"ndjson\""),
+        #[cfg(feature = "kafka")]
+        OutputKind::Kafka(kafka) if kafka.encoding == KafkaEncoding::Raw => Some("encoding = \"json\""),
+        _ => None,
     }
 }

@@ -21,6 +21,8 @@ use super::value::{At, Bytes, Integer};
 mod console;
 mod elasticsearch;
 mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
 
 /// The kinds of outputs.
 pub(crate) const KINDS: &[Component<Target>] = &[
@@ -30,6 +32,8 @@ pub(crate) const KINDS: &[Component<Target>] = &[
         elasticsearch::KEYS,
         elasticsearch::target,
     ),
+    #[cfg(feature = "kafka")]
+    output("kafka", "Writes events as records to topics of Kafka.", kafka::KEYS, kafka::target),
     output("file", "Writes events to files.", &[file::FileKeys::KEYS], file::target),
     output("console", "Writes events to standard output.", &[console::ConsoleKeys::KEYS], console::target),
 ];

@@ -41,6 +41,8 @@ pub(super) fn own_files(config: &Config, data_dir: &Path) -> anyhow::Result<Arc<
                 }
             }
             OutputKind::Elasticsearch(_) => {}
+            #[cfg(feature = "kafka")]
+            OutputKind::Kafka(_) => {}
         }
     }
     Ok(Arc::new(own))

@@ -14,9 +14,9 @@ use logweir_pipeline::parse::FormatId;
 use logweir_pipeline::{Batch, Event, Keys};
 
 use super::data_stream::data_stream_name;
-use super::event_id::{EventId, ID_LEN};
 use crate::client::Document;
 use crate::encode::Encode;
+use crate::event_id::{EventId, ID_LEN};
 
 const ACTION_START: &[u8] = b"{\"create\":{\"_id\":\"";
 const ACTION_START_WITH_INDEX: &[u8] = b"{\"create\":{\"_index\":\"";

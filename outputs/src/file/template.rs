@@ -146,8 +146,24 @@ impl PathTemplate {
         (folder, names.collect::<Vec<_>>().join("/"))
     }
 
+    /// The parts that are the same for every event.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(text) => Some(text.as_str()),
+            Part::Field(_) | Part::Time(..) => None,
+        })
+    }
+
     /// Writes the path of an event.
     pub fn render(&mut self, batch: &Batch, index: usize, path: &mut String) {
+        self.fill_in(batch, index, path);
+        if path.split('/').any(|component| component.len() > COMPONENT_MAX) {
+            *path = shortened(path);
+        }
+    }
+
+    /// Writes the text of an event, however long its parts are.
+    pub fn fill_in(&mut self, batch: &Batch, index: usize, path: &mut String) {
         path.clear();
         for part in self.parts.iter() {
             match part {
@@ -163,9 +179,6 @@ impl PathTemplate {
                     path.push_str(text);
                 }
             }
-        }
-        if path.split('/').any(|component| component.len() > COMPONENT_MAX) {
-            *path = shortened(path);
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use logweir_parsers::{KeyId, key::KeySet};
+use logweir_parsers::{KeyId, key, key::KeySet};
 
 use super::escape::{write_escaped, write_lossy};
 use super::{Batch, Event, EventFlags, Field, KeyTable, Keys, Span, Value, Writer};
@@ -34,18 +34,39 @@ impl JsonEncoder {
     /// Writes one event as a JSON object without a line end.
     #[inline]
     pub fn write(&mut self, batch: &Batch, event: &Event, out: &mut Writer) {
+        self.write_object(batch, event, None, out);
+    }
+
+    /// Writes one event as [`JsonEncoder::write`] does, but with this `event.id`, which needs no escape, instead of the
+    /// event's own.
+    #[inline]
+    pub fn write_with_id(&mut self, batch: &Batch, event: &Event, id: &[u8], out: &mut Writer) {
+        self.write_object(batch, event, Some(id), out);
+    }
+
+    #[inline]
+    fn write_object(&mut self, batch: &Batch, event: &Event, id: Option<&[u8]>, out: &mut Writer) {
         out.push(b"{\"@timestamp\":\"");
         out.push(self.event_time.render(event.timestamp));
         out.push_byte(b'"');
         let valid = !event.flags.contains(EventFlags::INVALID_UTF8);
         let mut keys = KeySet::default();
+        if let Some(id) = id {
+            keys.insert(key::EVENT_ID);
+            out.push(b",\"event.id\":\"");
+            out.push(id);
+            out.push_byte(b'"');
+        }
         for field in batch.fields(event) {
             keys.insert(field.key());
-            self.write_field(batch, field, valid, out);
+            if id.is_none() || field.key() != key::EVENT_ID {
+                self.write_field(batch, field, valid, out);
+            }
         }
         for constants in batch.constant_sets(event) {
             if constants.may_be_hidden_by(&keys) {
-                write_unhidden(constants.members(), batch.fields(event), out);
+                let members = constants.members().filter(|(key, _)| id.is_none() || *key != key::EVENT_ID);
+                write_unhidden(members, batch.fields(event), out);
             } else {
                 out.push(constants.json());
             }

@@ -1,11 +1,11 @@
-//! The `_id` of a document: 128 bits as 22 characters of base64url (RFC 4648 section 5, without padding).
+//! The identity of an event, the `_id` of its document: 128 bits as 22 characters of base64url (RFC 4648 section 5, without padding).
 //!
 //! Owns: [`EventId`], the identity of a stream and an offset in it, both big-endian.
 //! Promises: ids of one stream sort like their offsets in the bytes they stand for; one id for one origin.
 //! Never: allocates.
 
 /// Characters of an id.
-pub(super) const ID_LEN: usize = 22;
+pub(crate) const ID_LEN: usize = 22;
 /// Characters that depend on the stream alone; the next holds four bits of the stream and two of the offset.
 const STREAM_LEN: usize = 10;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
