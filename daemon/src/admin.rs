@@ -16,6 +16,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use logweir_outputs::status::{OutputState, OutputStatus};
 use logweir_pipeline::source::file::FileSourceStatus;
+#[cfg(feature = "kafka")]
+use logweir_pipeline::source::kafka::KafkaSourceStatus;
 use logweir_pipeline::source::syslog::SyslogStatus;
 use logweir_pipeline::tap::Taps;
 use logweir_pipeline::transform::Transform;
@@ -35,6 +37,9 @@ pub(crate) struct Overview {
     pub(crate) transforms: Vec<Arc<Transform>>,
     /// The listeners of each syslog source.
     pub(crate) syslog: Vec<(String, Arc<SyslogStatus>)>,
+    /// The group and partitions of each Kafka source.
+    #[cfg(feature = "kafka")]
+    pub(crate) kafka: Vec<(String, Arc<KafkaSourceStatus>)>,
     /// How each output is doing.
     pub(crate) outputs: Vec<Arc<OutputStatus>>,
     /// The memory for events.

@@ -63,6 +63,9 @@ pub(crate) fn start(level: LogLevel) {
             .boxed()
     };
     tracing_subscriber::registry().with(layer.with_filter(targets)).init();
+    // A library that asks by `log_enabled!` and is told no makes the filter swallow the next event of its thread, whoever
+    // logs it. What the filter would not let through is therefore not asked for.
+    log::set_max_level(log::LevelFilter::Warn);
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current();

@@ -20,6 +20,8 @@ use logweir_pipeline::event::Constants;
 use logweir_pipeline::installation::Installation;
 use logweir_pipeline::router::{Branch, Way};
 use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
+#[cfg(feature = "kafka")]
+use logweir_pipeline::source::kafka::{KafkaSource, KafkaSourceStatus};
 use logweir_pipeline::source::syslog::{SyslogSource, SyslogStatus};
 use logweir_pipeline::source::{BatchSender, SourceContext, stdin};
 use logweir_pipeline::tap::Taps;
@@ -96,13 +98,15 @@ impl Topology {
             Ok(())
         })?;
 
-        let StartedSources { sources, ledger, files, syslog } = started;
+        let sources = started.sources;
         let transforms = config.transforms.clone();
         let stopped = stop.clone();
         let overview = Arc::new(Overview {
-            ledger,
-            files,
-            syslog,
+            ledger: started.ledger,
+            files: started.files,
+            syslog: started.syslog,
+            #[cfg(feature = "kafka")]
+            kafka: started.kafka,
             transforms,
             outputs: statuses,
             memory,
@@ -197,6 +201,8 @@ struct StartedSources {
     ledger: Ledger,
     files: Vec<(String, Arc<FileSourceStatus>)>,
     syslog: Vec<(String, Arc<SyslogStatus>)>,
+    #[cfg(feature = "kafka")]
+    kafka: Vec<(String, Arc<KafkaSourceStatus>)>,
 }
 
 impl SourceStarter<'_> {
@@ -208,6 +214,8 @@ impl SourceStarter<'_> {
             ledger: Ledger::default(),
             files: Vec::new(),
             syslog: Vec::new(),
+            #[cfg(feature = "kafka")]
+            kafka: Vec::new(),
         };
         for (index, source) in config.used_sources().enumerate() {
             let context = SourceContext {
@@ -243,6 +251,20 @@ impl SourceStarter<'_> {
                         "the source `{}` listens and so has no end: run without --once",
                         source.name
                     )
+                }
+                #[cfg(feature = "kafka")]
+                SourceKind::Kafka(_) if self.once => {
+                    anyhow::bail!(
+                        "topics have no end: run without --once, or without the source `{}`",
+                        source.name
+                    )
+                }
+                #[cfg(feature = "kafka")]
+                SourceKind::Kafka(kafka) => {
+                    let kafka = KafkaSource::new((**kafka).clone(), context)
+                        .with_context(|| format!("cannot start the source `{}`", source.name))?;
+                    started.kafka.push((source.name.clone(), kafka.status()));
+                    started.sources.spawn(&source.name, self.stop, move || Ok(kafka.run()?))?;
                 }
                 SourceKind::Syslog(syslog) => {
                     let syslog = SyslogSource::open((**syslog).clone(), context, &config.keys)

@@ -12,6 +12,7 @@ mod escape;
 mod field;
 mod json;
 mod keys;
+mod origin;
 mod piece;
 mod sink;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use constants::{ConstantSet, ConstantValue, Constants};
 pub use field::{Field, Span, Value};
 pub use json::JsonEncoder;
 pub use keys::{KeyTable, Keys};
+pub use origin::{Origin, OwnOrigin};
 pub(crate) use piece::{PiecePlace, characters};
 pub use sink::EventSink;
 pub(crate) use sink::{MEMBERS, MadeText, SinkParts};

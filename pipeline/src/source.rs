@@ -6,6 +6,8 @@
 //! Never: parses.
 
 pub mod file;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod stdin;
 pub mod syslog;
 

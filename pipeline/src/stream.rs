@@ -72,6 +72,8 @@ struct Progress {
     acknowledged: Position,
     first_sequence: u64,
     pending: VecDeque<Pending>,
+    /// Batches that somebody holds.
+    under_way: usize,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,8 @@ impl Stream {
     /// own constant fields, such as `log.file.path`.
     #[must_use]
     pub fn new(id: u64, source: Arc<SourceMeta>, constants: ConstantSet, start: Position) -> Arc<Self> {
-        let progress = Progress { acknowledged: start, first_sequence: 0, pending: VecDeque::new() };
+        let progress =
+            Progress { acknowledged: start, first_sequence: 0, pending: VecDeque::new(), under_way: 0 };
         let clock_skew = OnceLock::new();
         Arc::new(Self { id, source, constants, clock_skew, progress: Mutex::new(progress) })
     }
@@ -124,6 +127,7 @@ impl Stream {
         self.source.ledger.read(events, bytes);
         let mut progress = self.progress();
         progress.pending.push_back(Pending { end, settled: false });
+        progress.under_way += 1;
         let sequence = progress.first_sequence + progress.pending.len() as u64 - 1;
         drop(progress);
         Ack::new(Arc::clone(self), sequence, events)
@@ -141,14 +145,21 @@ impl Stream {
         self.progress().pending.is_empty()
     }
 
+    /// Whether somebody holds a batch. Of one that nobody holds, settled or failed, nothing more is to be expected.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.progress().under_way > 0
+    }
+
     /// The batch numbered `sequence` has come to its end.
     pub(crate) fn settle(&self, sequence: u64, outcome: Outcome) {
         let complete = outcome.complete;
         self.source.ledger.settled(outcome);
+        let mut progress = self.progress();
+        progress.under_way -= 1;
         if !complete {
             return;
         }
-        let mut progress = self.progress();
         let index = usize::try_from(sequence - progress.first_sequence).unwrap_or(usize::MAX);
         if let Some(pending) = progress.pending.get_mut(index) {
             pending.settled = true;
@@ -217,6 +228,7 @@ mod tests {
         failing.done();
         later.done();
         assert_eq!(stream.acknowledged(), at(0));
+        assert!(!stream.is_under_way() && !stream.is_settled());
         let counts = stream.source().ledger.counts();
         assert_eq!((counts.delivered, counts.in_flight), (1, 1));
         assert!(counts.adds_up());

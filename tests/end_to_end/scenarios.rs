@@ -11,6 +11,7 @@ mod disk_full;
 mod failover;
 mod file_output;
 mod kafka_output;
+mod kafka_source;
 mod kafka_support;
 mod kill;
 mod once;

@@ -18,6 +18,8 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use logweir_pipeline::ledger::Counts;
 use logweir_pipeline::source::file::FileStatus;
+#[cfg(feature = "kafka")]
+use logweir_pipeline::source::kafka::KafkaSourceStatus;
 use logweir_pipeline::source::syslog::ListenerStatus;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -149,11 +151,32 @@ async fn sources(State(overview): State<Arc<Overview>>) -> Json<SourcesView> {
         let source = json!({ "listeners": listeners, "clock_skew_seconds": skew });
         sources.insert(name.clone(), SourceView::Other(source));
     }
+    #[cfg(feature = "kafka")]
+    for (name, status) in &overview.kafka {
+        sources.insert(name.clone(), SourceView::Other(kafka_json(status)));
+    }
     for (name, counts) in overview.ledger.counts() {
         let source = || SourceView::Other(json!({ "offset": counts.bytes, "files": [] }));
         sources.entry(name.to_owned()).or_insert_with(source);
     }
     Json(SourcesView { sources })
+}
+
+#[cfg(feature = "kafka")]
+fn kafka_json(status: &KafkaSourceStatus) -> Value {
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let partitions = status.partitions().into_iter().map(
+        |((topic, partition), status)| json!({ "topic": topic, "partition": partition, "lag": status.lag }),
+    );
+    json!({
+        "group": status.group(),
+        "partitions": partitions.collect::<Vec<_>>(),
+        "rebalances": count(&status.rebalances),
+        "position_resets": count(&status.position_resets),
+        "null_values": count(&status.null_values),
+        "pauses": count(&status.pauses),
+        "commit_failures": count(&status.commit_failures),
+    })
 }
 
 fn listener_json(listener: &ListenerStatus) -> Value {

@@ -172,6 +172,8 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
     for source in config.used_sources() {
         let what = match &source.kind {
             SourceKind::File(file) => file.paths.join(", "),
+            #[cfg(feature = "kafka")]
+            SourceKind::Kafka(kafka) => format!("{} as {}", kafka.topic_names().join(", "), kafka.group),
             SourceKind::Stdin { .. } => "standard input".to_owned(),
             SourceKind::Syslog(syslog) => {
                 syslog.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

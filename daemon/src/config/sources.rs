@@ -12,6 +12,8 @@ use logweir_pipeline::Keys;
 use logweir_pipeline::event::{ConstantSet, ConstantValue};
 use logweir_pipeline::parse::{Grammar, Grammars};
 use logweir_pipeline::source::file::FileConfig;
+#[cfg(feature = "kafka")]
+use logweir_pipeline::source::kafka::KafkaSourceConfig;
 use logweir_pipeline::source::syslog::SyslogConfig;
 
 use super::component::{Component, Decode, describe_types};
@@ -23,6 +25,8 @@ use super::value::tables::Fields;
 use super::value::{At, Bytes, Description, Value, ZoneByName};
 
 mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod syslog;
 
 /// The kinds of sources.
@@ -32,6 +36,13 @@ pub(crate) const KINDS: &[Component<SourceKind>] = &[
         "Reads files and follows them through rotation.",
         &[LineKeys::KEYS, file::FileKeys::KEYS],
         file::source,
+    ),
+    #[cfg(feature = "kafka")]
+    source(
+        "kafka",
+        "Reads records of Kafka topics, shared with the other members of a consumer group.",
+        kafka::KEYS,
+        kafka::source,
     ),
     source("stdin", "Reads standard input; its end ends the run.", &[LineKeys::KEYS], stdin),
     source(
@@ -120,6 +131,9 @@ pub(crate) struct Source {
 pub(crate) enum SourceKind {
     /// Files.
     File(Box<FileConfig>),
+    /// Topics.
+    #[cfg(feature = "kafka")]
+    Kafka(Box<KafkaSourceConfig>),
     /// Standard input.
     Stdin {
         /// Bytes of a line that are kept.
@@ -133,6 +147,8 @@ impl SourceKind {
     /// The formats of a source that names none.
     fn default_formats(&self) -> Vec<Grammar> {
         match self {
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => vec![Format::Raw.into()],
             Self::File(_) | Self::Stdin { .. } => vec![Format::Raw.into()],
             Self::Syslog(_) => vec![Format::Syslog.into()],
         }
@@ -140,7 +156,12 @@ impl SourceKind {
 
     /// Whether what it reads is about this host, unless it says otherwise.
     fn is_about_this_host(&self) -> bool {
-        !matches!(self, Self::Syslog(_))
+        match self {
+            Self::File(_) | Self::Stdin { .. } => true,
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => false,
+            Self::Syslog(_) => false,
+        }
     }
 }
 

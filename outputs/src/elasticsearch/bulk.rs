@@ -30,8 +30,10 @@ const OWN_NAMES_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct BulkEncoder {
     json: JsonEncoder,
-    /// The stream whose ids and names are ready.
+    /// The stream whose names are ready.
     stream: Option<u64>,
+    /// The stream whose ids are.
+    id_stream: u64,
     id: EventId,
     /// An action line, ready but for the id.
     action: [u8; ACTION_LEN],
@@ -52,6 +54,7 @@ impl BulkEncoder {
         Self {
             json: JsonEncoder::new(keys),
             stream: None,
+            id_stream: 0,
             id: EventId::new(0),
             action,
             names: Vec::new(),
@@ -80,7 +83,6 @@ impl Encode for BulkEncoder {
         let stream = batch.stream.id();
         if self.stream != Some(stream) {
             self.stream = Some(stream);
-            self.id = EventId::new(stream);
             self.names.clear();
         }
         false
@@ -102,7 +104,11 @@ impl Encode for BulkEncoder {
 
     #[inline]
     fn encode(&mut self, batch: &Batch, event: &Event, target: Option<&str>, out: &mut Writer) {
-        let id = self.id.render(event.offset);
+        let origin = batch.origin(event);
+        if origin.stream != self.id_stream {
+            (self.id_stream, self.id) = (origin.stream, EventId::new(origin.stream));
+        }
+        let id = self.id.render(origin.offset);
         match target {
             None => {
                 self.action[ACTION_START.len()..ACTION_START.len() + ID_LEN].copy_from_slice(id);

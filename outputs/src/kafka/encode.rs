@@ -39,7 +39,7 @@ pub struct KafkaEncoder {
     names: HashMap<String, Arc<str>>,
     name: Option<Arc<str>>,
     scratch: String,
-    /// The stream whose identity and addressing are ready.
+    /// The stream whose identity and addressing are ready: where events were read first.
     stream: Option<u64>,
     id: EventId,
     addressing: Addressing,
@@ -94,14 +94,9 @@ impl KafkaEncoder {
 }
 
 impl Encode for KafkaEncoder {
-    fn begin(&mut self, batch: &Batch) -> bool {
-        let stream = batch.stream.id();
-        if self.stream != Some(stream) {
-            self.stream = Some(stream);
-            self.id = EventId::new(stream);
-            let source = batch.stream.source().name.as_bytes();
-            self.addressing.set(format!("{stream:016x}").as_bytes(), source);
-        }
+    /// The next batch may be of another source.
+    fn begin(&mut self, _batch: &Batch) -> bool {
+        self.stream = None;
         false
     }
 
@@ -116,11 +111,17 @@ impl Encode for KafkaEncoder {
 
     #[inline]
     fn encode(&mut self, batch: &Batch, event: &Event, _target: Option<&str>, out: &mut Writer) {
+        let (origin, source) = (batch.origin(event), batch.stream.source().name.as_bytes());
+        if self.stream != Some(origin.stream) {
+            self.stream = Some(origin.stream);
+            self.id = EventId::new(origin.stream);
+            self.addressing.set(format!("{:016x}", origin.stream).as_bytes(), source);
+        }
         if let Some(key) = &mut self.template.key {
             key.fill_in(batch, self.index, &mut self.scratch);
-            self.addressing.set(self.scratch.as_bytes(), batch.stream.source().name.as_bytes());
+            self.addressing.set(self.scratch.as_bytes(), source);
         }
-        let id = self.id.render(event.offset);
+        let id = self.id.render(origin.offset);
         write_head(record_time(event.timestamp, batch.read_at), id, &self.addressing, out);
         match self.template.encoding {
             KafkaEncoding::Json => self.json.write(batch, event, out),
@@ -139,6 +140,7 @@ fn record_time(timestamp: i64, read_at: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use logweir_parsers::Format;
+    use logweir_pipeline::event::{Origin, OwnOrigin};
 
     use super::super::record::Record;
     use super::*;
@@ -184,6 +186,27 @@ mod tests {
             assert_eq!(document["event.id"], str::from_utf8(record.id).unwrap());
             assert_eq!(document["service.name"], "shop");
         });
+    }
+
+    #[test]
+    fn an_event_that_brought_its_origin_keeps_it() {
+        let mut source = Source::new(Format::Json, 0xabc);
+        let template = RecordTemplate::new(
+            &KafkaConfig { topic: "t".to_owned(), ..KafkaConfig::default() },
+            &source.keys,
+        );
+        let mut encoder = KafkaEncoder::new(Arc::clone(&source.keys), template.unwrap());
+        let origin = Origin { stream: 0xdef, offset: 70 };
+        let batch = source.batch(&["{}", "{}"]).with_origins(vec![OwnOrigin { at: 3, room: 1, origin }]);
+        encoder.begin(&batch);
+        for (index, stream, offset) in [(0, 0xabc, 0), (1, 0xdef, 70)] {
+            let mut out = Writer::default();
+            encoder.target(&batch, index);
+            encoder.encode(&batch, &batch.events[index], None, &mut out);
+            let record = Record::of(out.as_slice()).unwrap();
+            assert_eq!(record.id, EventId::new(stream).render(offset));
+            assert_eq!(record.key, format!("{stream:016x}").as_bytes());
+        }
     }
 
     #[test]

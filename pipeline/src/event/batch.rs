@@ -13,6 +13,7 @@ use logweir_parsers::preset::{self, PresetId};
 use logweir_parsers::{KeyId, key};
 
 use super::constants::{ConstantSet, ConstantValue};
+use super::origin::OwnOrigin;
 use super::piece::Piece;
 use super::sink::MEMBERS;
 use super::{Field, Span, Value};
@@ -58,7 +59,8 @@ impl EventFlags {
 pub struct Event {
     /// The line in the chunk, without its line end.
     pub line: Span,
-    /// Where the event begins in its stream; the second half of its `_id`. That of a piece lies within its line.
+    /// Where the event begins in its stream; the second half of its `_id`, unless it brought its own [`Origin`](super::Origin).
+    /// That of a piece lies within its line.
     pub offset: u64,
     /// When it happened, in nanoseconds since 1970-01-01T00:00:00Z; the time of reading until a grammar knows better.
     pub timestamp: i64,
@@ -94,6 +96,8 @@ pub struct Batch {
     /// The events: those of the source in the order of their lines, then the pieces that transforms made of them.
     pub events: Vec<Event>,
     pub(super) pieces: Vec<Piece>,
+    /// The origins that events brought with them.
+    pub(super) origins: Vec<OwnOrigin>,
     /// Where the bytes come from, and what is constant for all of them.
     pub stream: Arc<Stream>,
     /// What is constant for the events of one sender, where many senders share a batch.
@@ -136,8 +140,19 @@ impl Batch {
     /// A batch of lines that nobody parsed yet. `events` come from [`Batch::line`].
     #[must_use]
     pub fn new(chunk: Bytes, events: Vec<Event>, stream: Arc<Stream>, read_at: i64, ack: Ack) -> Self {
-        let (side, fields, senders, pieces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { chunk, side, fields, room: Room::default(), events, pieces, stream, senders, read_at, ack }
+        Self {
+            chunk,
+            side: Vec::new(),
+            fields: Vec::new(),
+            room: Room::default(),
+            events,
+            pieces: Vec::new(),
+            origins: Vec::new(),
+            stream,
+            senders: Vec::new(),
+            read_at,
+            ack,
+        }
     }
 
     /// Gives a new batch the storage of an old one.

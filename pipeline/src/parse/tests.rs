@@ -1,5 +1,7 @@
 //! Lines through both parses, as documents.
 
+mod again;
+
 use bytes::Bytes;
 use logweir_parsers::pattern::Leaf;
 use logweir_parsers::{Pattern, Zone};

@@ -1,7 +1,7 @@
 //! Bodies as strings.
 
 use logweir_parsers::Format;
-use logweir_pipeline::event::{ConstantSet, EventFlags, Span};
+use logweir_pipeline::event::{ConstantSet, EventFlags, Origin, OwnOrigin, Span};
 use logweir_pipeline::{Position, Stream};
 
 use super::*;
@@ -65,6 +65,20 @@ fn the_fields_of_a_source_choose_the_data_stream() {
     let mut source = Source::with_fields(Format::Raw, 1, fields);
     let mut encoder = BulkEncoder::new(Arc::clone(&source.keys));
     assert_eq!(body(&mut encoder, &source.batch(&["a"])).0, "logs-checkout-default");
+}
+
+#[test]
+fn an_event_that_brought_its_origin_has_its_id() {
+    let mut source = Source::new(Format::Raw, 1);
+    let mut encoder = BulkEncoder::new(Arc::clone(&source.keys));
+    let origin = Origin { stream: 0x0102_0304_0506_0708, offset: 2 };
+    let batch = source.batch(&["a", "b", "c"]).with_origins(vec![OwnOrigin { at: 2, room: 1, origin }]);
+    let (_, body) = body(&mut encoder, &batch);
+    let actions = body.lines().step_by(2).collect::<Vec<_>>();
+    let place = |offset| {
+        format!("{{\"create\":{{\"_id\":\"{}\"}}}}", str::from_utf8(EventId::new(1).render(offset)).unwrap())
+    };
+    assert_eq!(actions, [&*place(0), r#"{"create":{"_id":"AQIDBAUGBwgAAAAAAAAAAg"}}"#, &*place(4)]);
 }
 
 #[test]

@@ -1,0 +1,194 @@
+//! What the client tells: changes of the assignment, answers to commits, its log.
+//!
+//! Owns: [`GroupContext`], which the client calls on the thread that polls it.
+//! Promises: a change is only noted, in order; the reader makes it when it has finished what it must before. A position that
+//! the brokers no longer have is told in the log and counted.
+//! Never: waits.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::status::KafkaSourceStatus;
+
+/// The name under which the client tells of positions in its log.
+const OFFSET_FACILITY: &str = "OFFSET";
+
+/// A change of what this member reads, which waits to be made.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It gets these partitions.
+    Assigned(TopicPartitionList),
+    /// It is to give these back.
+    Revoked(TopicPartitionList),
+}
+
+/// What the client tells the reader.
+pub(super) struct GroupContext {
+    source: String,
+    status: Arc<KafkaSourceStatus>,
+    changes: Mutex<VecDeque<Change>>,
+    has_changes: AtomicBool,
+    /// Nobody makes changes any more.
+    is_ending: AtomicBool,
+    answers: AtomicU64,
+    has_failed: AtomicBool,
+    /// What the client said when something failed last.
+    failure: Mutex<Option<String>>,
+}
+
+impl GroupContext {
+    /// A context for a source of this name.
+    pub(super) fn new(source: &str, status: Arc<KafkaSourceStatus>) -> Self {
+        Self {
+            source: source.to_owned(),
+            status,
+            changes: Mutex::default(),
+            has_changes: AtomicBool::new(false),
+            is_ending: AtomicBool::new(false),
+            answers: AtomicU64::new(0),
+            has_failed: AtomicBool::new(false),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// Whether a change waits.
+    pub(super) fn has_changes(&self) -> bool {
+        self.has_changes.load(Acquire)
+    }
+
+    /// The oldest change that waits; it is the caller's to make.
+    pub(super) fn next_change(&self) -> Option<Change> {
+        let mut changes = self.changes();
+        let change = changes.pop_front();
+        self.has_changes.store(!changes.is_empty(), Release);
+        change
+    }
+
+    /// Puts a change back that cannot be made yet.
+    pub(super) fn put_back(&self, change: Change) {
+        self.changes().push_front(change);
+        self.has_changes.store(true, Release);
+    }
+
+    /// How many commits were answered.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.load(Relaxed)
+    }
+
+    /// Whether the group did not take a position since this was asked last.
+    pub(super) fn take_failure(&self) -> bool {
+        self.has_failed.swap(false, Relaxed)
+    }
+
+    /// What the client said when something failed last.
+    pub(super) fn last_failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The reader has ended: changes are made at once from here on.
+    pub(super) fn end(&self) {
+        self.is_ending.store(true, Release);
+    }
+
+    fn changes(&self) -> MutexGuard<'_, VecDeque<Change>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let source = &*self.source;
+        match level {
+            RDKafkaLogLevel::Warning if facility == OFFSET_FACILITY => {
+                self.status.position_resets.fetch_add(1, Relaxed);
+                tracing::warn!(
+                    source,
+                    "{message}; records that nobody read may be lost: keep them for longer, or read faster"
+                );
+            }
+            RDKafkaLogLevel::Warning
+            | RDKafkaLogLevel::Info
+            | RDKafkaLogLevel::Debug
+            | RDKafkaLogLevel::Notice => {
+                tracing::debug!(source, facility, "{message}");
+            }
+            // It comes as an error from the poll too, without the reason; the reader tells both, once.
+            _ => {
+                tracing::debug!(source, facility, "{message}");
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.to_owned());
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(source = &*self.source, %error, "{reason}");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        for (topic, of_topic) in &statistics.topics {
+            for (partition, of_partition) in &of_topic.partitions {
+                if let Ok(lag) = u64::try_from(of_partition.consumer_lag) {
+                    self.status.lags(topic, *partition, lag);
+                }
+            }
+        }
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        change: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        self.status.rebalances.fetch_add(1, Relaxed);
+        let change = match change {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(partitions.clone()),
+            _ => Change::Revoked(partitions.clone()),
+        };
+        if self.is_ending.load(Acquire) {
+            make(consumer, &change).unwrap_or_default();
+        } else {
+            self.changes().push_back(change);
+            self.has_changes.store(true, Release);
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        self.answers.fetch_add(1, Relaxed);
+        if let Err(error) = result {
+            self.status.commit_failures.fetch_add(1, Relaxed);
+            self.has_failed.store(true, Relaxed);
+            tracing::debug!(source = &*self.source, %error, "the group did not take a position");
+        }
+    }
+}
+
+/// Tells the client to make a change.
+pub(super) fn make(consumer: &BaseConsumer<GroupContext>, change: &Change) -> KafkaResult<()> {
+    let is_incremental = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+    match change {
+        Change::Assigned(partitions) if is_incremental => consumer.incremental_assign(partitions),
+        Change::Assigned(partitions) => consumer.assign(partitions),
+        Change::Revoked(partitions) if is_incremental => consumer.incremental_unassign(partitions),
+        Change::Revoked(_) => consumer.unassign(),
+    }
+}
+
+impl fmt::Debug for GroupContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("GroupContext").field("source", &self.source).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,313 @@
+//! The reader: records into batches, settled batches into the group's position.
+//!
+//! Owns: [`Reader`], the loop of the source's thread.
+//! Promises: batches of a partition leave in the order of its records; nothing of a partition is sent that this member has
+//! given back; the group is told of what is settled every second, before a partition is given back, and at the end.
+//! Never: gives up a record for being wrong.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+
+use super::assigned::Assigned;
+use super::framing::RecordFacts;
+use super::place::Place;
+use super::run::{Limits, Record, Run};
+use super::stall::Waiting;
+use super::status::KafkaSourceStatus;
+use super::{GroupConsumer, KafkaSourceConfig, KafkaSourceError};
+use crate::buffers::BufferPool;
+use crate::source::{CHUNK_BYTES, PipelineEnded, SourceContext};
+
+/// How long to wait for a record when none is there.
+const IDLE: Duration = Duration::from_millis(100);
+/// How long, when some were read but few: the next ones share their batch.
+const MOMENT: Duration = Duration::from_millis(2);
+/// What is few.
+const LIGHT_BYTES: usize = 64 * 1024;
+/// Records between two looks at the clock.
+const RECORDS_PER_TURN: usize = 256;
+/// How often the group is told of what is settled.
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How long to wait for its answer where nothing may follow before it.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Most records kept that come while none can be taken.
+const LATE_MAX: usize = 1024;
+
+/// Why the reader ends.
+pub(super) enum End {
+    /// Nobody takes batches any more.
+    Pipeline,
+    /// The client cannot go on.
+    Source(KafkaSourceError),
+}
+
+impl From<PipelineEnded> for End {
+    fn from(_: PipelineEnded) -> Self {
+        Self::Pipeline
+    }
+}
+
+/// The source's thread.
+pub(super) struct Reader<'c> {
+    pub(super) consumer: &'c GroupConsumer,
+    pub(super) context: SourceContext,
+    pub(super) status: Arc<KafkaSourceStatus>,
+    group: String,
+    limits: Limits,
+    pool: Arc<BufferPool>,
+    /// The cluster's own name, which the ids of records depend on.
+    pub(super) cluster: Option<String>,
+    pub(super) assigned: Assigned,
+    /// What is read and not sent.
+    pub(super) run: Option<Run>,
+    /// A batch that nobody takes yet.
+    pub(super) waiting: Option<Waiting>,
+    /// Records that came while none could be taken.
+    pub(super) late: VecDeque<BorrowedMessage<'c>>,
+    /// Whether the partitions are paused.
+    pub(super) is_paused: bool,
+    commit_at: Instant,
+    /// Commits that were sent.
+    commits: u64,
+    /// What has been told and not ended since.
+    told: Vec<RDKafkaErrorCode>,
+}
+
+impl<'c> Reader<'c> {
+    pub(super) fn new(
+        consumer: &'c GroupConsumer,
+        config: &KafkaSourceConfig,
+        context: SourceContext,
+        status: Arc<KafkaSourceStatus>,
+    ) -> Self {
+        Self {
+            consumer,
+            context,
+            status,
+            group: config.group.clone(),
+            limits: Limits { framing: config.framing, line_bytes_max: config.max_line_bytes },
+            pool: BufferPool::new(4),
+            cluster: None,
+            assigned: Assigned::default(),
+            run: None,
+            waiting: None,
+            late: VecDeque::new(),
+            is_paused: false,
+            commit_at: Instant::now() + COMMIT_EVERY,
+            commits: 0,
+            told: Vec::new(),
+        }
+    }
+
+    /// Reads until the stop is asked for or the pipeline ends, then waits for what is under way.
+    pub(super) fn run(mut self) -> Result<(), KafkaSourceError> {
+        let mut end = Ok(());
+        while end.is_ok() && !self.context.stop.is_asked() {
+            end = self.turn();
+        }
+        match end {
+            Err(End::Source(error)) => Err(error),
+            Ok(()) | Err(End::Pipeline) => self.finish(),
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), End> {
+        for _ in 0..RECORDS_PER_TURN {
+            let patience = match &self.run {
+                None => IDLE,
+                Some(run) if run.filled() < LIGHT_BYTES => MOMENT,
+                Some(_) => Duration::ZERO,
+            };
+            let message = self.late.pop_front().map(Ok).or_else(|| self.consumer.poll(patience));
+            match message {
+                Some(Ok(message)) => self.add(&message)?,
+                Some(Err(error)) => {
+                    self.tell(&error)?;
+                    break;
+                }
+                None => {
+                    self.make_changes()?;
+                    self.flush()?;
+                    break;
+                }
+            }
+        }
+        self.make_changes()?;
+        self.commit_if_due();
+        Ok(())
+    }
+
+    /// Adds a record to the run of its partition.
+    fn add(&mut self, message: &BorrowedMessage<'_>) -> Result<(), End> {
+        let Ok(offset) = u64::try_from(message.offset()) else { return Ok(()) };
+        if !self.told.is_empty() {
+            self.told.clear();
+        }
+        let partition = (message.topic(), message.partition());
+        let Some(value) = message.payload() else {
+            self.status.null_values.fetch_add(1, Relaxed);
+            if let Some(run) = self.room(partition, offset, 0)? {
+                run.skip(offset);
+            }
+            return Ok(());
+        };
+        let record = Record { offset, facts: RecordFacts::of(message.headers()), value };
+        let limits = self.limits;
+        let bytes = Run::bytes_of(&record, limits).max(1);
+        if let Some(run) = self.room(partition, offset, bytes)? {
+            run.add(record, limits);
+        }
+        Ok(())
+    }
+
+    /// The run of a partition, with room for so many bytes. `None` when this member has given the partition back, or is to
+    /// stop.
+    fn room(
+        &mut self,
+        (topic, partition): (&str, i32),
+        offset: u64,
+        bytes: usize,
+    ) -> Result<Option<&mut Run>, End> {
+        let epoch = Place::of(offset).epoch;
+        let fits = |run: &Run| {
+            (run.partition, &*run.topic, run.epoch) == (partition, topic, epoch)
+                && (!run.has_chunk() || run.has_room(bytes))
+        };
+        if self.run.as_ref().is_some_and(|run| fits(run) && (run.has_chunk() || bytes == 0)) {
+            return Ok(self.run.as_mut());
+        }
+        let Some((name, number)) = self.assigned.find(topic, partition) else { return Ok(None) };
+        let name = Arc::clone(name);
+        let mut run = match self.run.take_if(|run| fits(run)) {
+            Some(run) => run,
+            None => {
+                self.flush()?;
+                Run::new(name, partition, epoch, offset, crate::time::now())
+            }
+        };
+        if bytes > 0 {
+            let bytes = bytes.max(CHUNK_BYTES);
+            let Some(held) = self.memory(bytes)? else { return Ok(None) };
+            run.use_chunk(self.pool.take(bytes), held);
+        }
+        // While this waited the partition may have been given back, and then the record is another member's, or comes again.
+        if self.assigned.find(topic, partition).is_some_and(|(_, now)| now == number) {
+            self.run = Some(run);
+        }
+        Ok(self.run.as_mut())
+    }
+
+    /// Sends what is read.
+    fn flush(&mut self) -> Result<(), End> {
+        let Some(run) = self.run.take() else { return Ok(()) };
+        let (topic, partition) = (Arc::clone(&run.topic), run.partition);
+        let cluster = self.cluster.as_deref().unwrap_or_default();
+        let place = (&*topic, partition);
+        let stream = self.assigned.stream(place, run.epoch, run.first, cluster, &self.context.meta);
+        match stream.and_then(|stream| run.into_batch(&stream, &self.pool)) {
+            Some(batch) => self.hand_over(Waiting { batch, topic, partition }),
+            None => Ok(()),
+        }
+    }
+
+    /// Serves the client while no record can be taken. One that comes all the same is kept.
+    pub(super) fn serve(&mut self, patience: Duration) -> Result<(), End> {
+        match self.consumer.poll(patience) {
+            Some(Ok(message)) => self.late.push_back(message),
+            Some(Err(error)) => self.tell(&error)?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Says once what goes wrong; it is said again when records have come since.
+    fn tell(&mut self, error: &KafkaError) -> Result<(), End> {
+        let context = self.consumer.context();
+        match error {
+            KafkaError::MessageConsumptionFatal(code) => {
+                let reason = self
+                    .consumer
+                    .client()
+                    .fatal_error()
+                    .map_or_else(|| error.to_string(), |(_, reason)| reason);
+                Err(End::Source(KafkaSourceError::Fatal { group: self.group.clone(), code: *code, reason }))
+            }
+            KafkaError::MessageConsumption(code) => {
+                if !self.told.contains(code) {
+                    self.told.push(*code);
+                    let (source, group) = (&self.context.meta.name, &self.group);
+                    let reason = context.last_failure().unwrap_or_default();
+                    tracing::warn!(source, group, %error, reason, "cannot read for now; goes on as soon as it can");
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn commit_if_due(&mut self) {
+        let now = Instant::now();
+        if now >= self.commit_at {
+            self.commit_at = now + COMMIT_EVERY;
+            self.commit();
+        }
+    }
+
+    /// Tells the group of what is settled.
+    fn commit(&mut self) {
+        if self.consumer.context().take_failure() {
+            self.assigned.tell_again();
+        }
+        let positions = self.assigned.take_progress();
+        if positions.count() == 0 {
+            return;
+        }
+        match self.consumer.commit(&positions, CommitMode::Async) {
+            Ok(()) => self.commits += 1,
+            Err(error) => {
+                self.assigned.tell_again();
+                tracing::debug!(source = &*self.context.meta.name, %error, "cannot tell the group of a position");
+            }
+        }
+    }
+
+    /// The same, and waits for the answer; bounded, as the cluster may be away.
+    pub(super) fn commit_and_wait(&mut self) -> Result<(), End> {
+        self.commit();
+        let deadline = Instant::now() + ANSWER_MAX;
+        while self.consumer.context().answers() < self.commits && self.late.len() < LATE_MAX {
+            if Instant::now() >= deadline {
+                self.commits = self.consumer.context().answers();
+                break;
+            }
+            self.serve(MOMENT)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for what is under way, as long as the process does, and tells the group of it.
+    fn finish(mut self) -> Result<(), KafkaSourceError> {
+        self.run = None;
+        self.pause();
+        let mut wait = || -> Result<(), End> {
+            while self.assigned.has_under_way(None) {
+                self.serve(MOMENT)?;
+                self.late.clear();
+                self.make_changes()?;
+                self.commit_if_due();
+            }
+            self.commit_and_wait()
+        };
+        match wait() {
+            Err(End::Source(error)) => Err(error),
+            Ok(()) | Err(End::Pipeline) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What there is to see of a Kafka source.
+//!
+//! Owns: [`KafkaSourceStatus`]: counters, and the partitions that this member has.
+//! Promises: reading it holds up nobody.
+//! Never: asks a cluster.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What there is to see of a Kafka source.
+#[derive(Debug)]
+pub struct KafkaSourceStatus {
+    group: String,
+    /// Records without a value, which are passed over.
+    pub null_values: AtomicU64,
+    /// Times that a position was no longer there: records that nobody read may be lost.
+    pub position_resets: AtomicU64,
+    /// Changes of which partitions this member has.
+    pub rebalances: AtomicU64,
+    /// Positions that the group did not take; they are told again.
+    pub commit_failures: AtomicU64,
+    /// Times that partitions were paused because nobody took their records.
+    pub pauses: AtomicU64,
+    partitions: Mutex<BTreeMap<(String, i32), PartitionStatus>>,
+}
+
+/// A partition that this member has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// Records behind the group's position, as of a few seconds ago.
+    pub lag: Option<u64>,
+}
+
+impl KafkaSourceStatus {
+    pub(super) fn new(group: &str) -> Self {
+        Self {
+            group: group.to_owned(),
+            null_values: AtomicU64::default(),
+            position_resets: AtomicU64::default(),
+            rebalances: AtomicU64::default(),
+            commit_failures: AtomicU64::default(),
+            pauses: AtomicU64::default(),
+            partitions: Mutex::default(),
+        }
+    }
+
+    /// The consumer group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The partitions that this member has, by topic and number.
+    #[must_use]
+    pub fn partitions(&self) -> BTreeMap<(String, i32), PartitionStatus> {
+        self.lock().clone()
+    }
+
+    pub(super) fn has(&self, partitions: impl Iterator<Item = (String, i32)>) {
+        self.lock().extend(partitions.map(|partition| (partition, PartitionStatus::default())));
+    }
+
+    pub(super) fn has_no_more(&self, topic: &str, partition: i32) {
+        self.lock().remove(&(topic.to_owned(), partition));
+    }
+
+    pub(super) fn lags(&self, topic: &str, partition: i32, lag: u64) {
+        if let Some(status) = self.lock().get_mut(&(topic.to_owned(), partition)) {
+            status.lag = Some(lag);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, i32), PartitionStatus>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
