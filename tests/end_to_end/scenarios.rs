@@ -8,6 +8,7 @@ mod copytruncate;
 mod dead_letter;
 mod dead_store;
 mod disk_full;
+mod edge_and_hub;
 mod failover;
 mod file_output;
 mod kafka_output;
