@@ -5,6 +5,7 @@
 //! Never: sends.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use logweir_pipeline::event::{JsonEncoder, Writer};
@@ -115,7 +116,10 @@ impl Encode for KafkaEncoder {
         if self.stream != Some(origin.stream) {
             self.stream = Some(origin.stream);
             self.id = EventId::new(origin.stream);
-            self.addressing.set(format!("{:016x}", origin.stream).as_bytes(), source);
+            self.scratch.clear();
+            // Writing to a text cannot fail.
+            let (Ok(()) | Err(_)) = write!(self.scratch, "{:016x}", origin.stream);
+            self.addressing.set(self.scratch.as_bytes(), source);
         }
         if let Some(key) = &mut self.template.key {
             key.fill_in(batch, self.index, &mut self.scratch);

@@ -6,6 +6,7 @@ use logweir_benchmarks::Random;
 use logweir_benchmarks::store::{Faults, Store};
 
 use super::assert_nothing_lost_nothing_doubled;
+use super::kafka_source::hub_of;
 use crate::support::daemon::Daemon;
 use crate::support::ledger::{Ledger, Witness};
 use crate::support::scene::Scene;
@@ -37,27 +38,6 @@ encoding = "{encoding}"
     scene
 }
 
-fn hub(kafka: &Kafka, topic: &str, store: &Store) -> Scene {
-    let scene = Scene::new();
-    scene.write_config(&format!(
-        r#"[sources.bus]
-type = "kafka"
-brokers = {:?}
-topics = ["{topic}"]
-group = "{topic}"
-parse = "json"
-
-[outputs.store]
-type = "elasticsearch"
-inputs = ["bus"]
-urls = ["{}"]
-"#,
-        kafka.addresses(Listener::Plaintext),
-        store.url()
-    ));
-    scene
-}
-
 fn wait_until_stored(daemons: &[&Daemon], store: &Store, lines: u64) {
     let lines = usize::try_from(lines).unwrap();
     within(CATCHING_UP, format_args!("{lines} documents; {}", daemons[0]), || {
@@ -79,7 +59,10 @@ fn a_line_is_stored_once_whoever_is_killed_on_its_way() {
         let topic = format!("way.{encoding}");
         kafka.client().create_topic(&topic, 6, 3);
         let store = Store::start(Faults::default()).unwrap();
-        let (edge, hubs) = (edge(&kafka, &topic, encoding), [(); 2].map(|()| hub(&kafka, &topic, &store)));
+        let (edge, hubs) = (
+            edge(&kafka, &topic, encoding),
+            [(); 2].map(|()| hub_of(&kafka, &topic, &topic, &store, "parse = \"json\"")),
+        );
         let witnesses = [edge.admin(), hubs[0].admin(), hubs[1].admin()].map(Witness::watch);
         let mut first = hubs[0].run();
         let second = hubs[1].run();

@@ -23,7 +23,7 @@ fn hub(topics: &str, group: &str, store: &Store, more: &str) -> Scene {
     hub_of(kafka(), topics, group, store, more)
 }
 
-fn hub_of(kafka: &Kafka, topics: &str, group: &str, store: &Store, more: &str) -> Scene {
+pub(super) fn hub_of(kafka: &Kafka, topics: &str, group: &str, store: &Store, more: &str) -> Scene {
     let scene = Scene::new();
     scene.write_config(&format!(
         r#"
