@@ -9,7 +9,6 @@ pub(crate) mod services;
 pub(crate) mod writer;
 
 use std::fmt::Display;
-use std::net::TcpListener;
 use std::time::Duration;
 
 pub(crate) use logweir_benchmarks::pace::{pause_until, wait_for};
@@ -17,9 +16,9 @@ pub(crate) use logweir_benchmarks::pace::{pause_until, wait_for};
 /// How long anything may take that is expected to happen at once on an idle machine; two busy cores are slower.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A loopback port that is free now. Another process may take it; the tests of one run ask the system one by one.
+/// A loopback port to listen on.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    logweir_benchmarks::ports::free_port().unwrap()
 }
 
 /// Waits for `condition` and fails with `what` at the deadline; `what` is rendered only then, so that a log in it is the

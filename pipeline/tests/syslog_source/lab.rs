@@ -5,12 +5,13 @@
 //! Never: looks inside the source.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use logweir_benchmarks::ports::free_port;
 use logweir_pipeline::event::{ConstantSet, Constants, EventFlags, JsonEncoder, Writer};
 use logweir_pipeline::ledger::SourceLedger;
 use logweir_pipeline::source::syslog::{Listen, ListenerStatus, SyslogConfig, SyslogError, SyslogSource};
@@ -64,9 +65,9 @@ pub(crate) struct Run {
     workers: Vec<JoinHandle<()>>,
 }
 
-/// A loopback address that is free now.
+/// A loopback address to listen on.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()))
 }
 
 impl Lab {

@@ -7,6 +7,7 @@
 pub mod generate;
 mod http;
 pub mod pace;
+pub mod ports;
 mod random;
 pub mod sink;
 pub mod store;
