@@ -6,6 +6,9 @@
 //! connection, and every error, holds no secret.
 //! Never: connects, or reads a file; the caller gives certificates as text.
 
+pub mod headers;
+pub mod topic_name;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logweir_pipeline::kafka::KafkaConfigError;
+use logweir_pipeline::kafka::headers::{CONTENT_TYPE, JSON, NDJSON, ORIGIN, PLAIN_TEXT, SOURCE};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -32,12 +33,6 @@ use crate::report::Reporter;
 use crate::status::{OutputState, OutputStatus};
 use crate::verdict::{Cause, Trouble, Verdict};
 
-/// The header with the identity of an event.
-const ORIGIN: &str = "logweir-origin";
-/// The header with the name of the source.
-const SOURCE: &str = "source";
-/// The header that says how the value is to be read.
-const CONTENT_TYPE: &str = "content-type";
 /// How often one looks why nothing is delivered.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long reports may take before one says so without knowing a reason.
@@ -120,8 +115,7 @@ impl KafkaClient {
 
     /// Hands over one record an item.
     async fn hand_over(&self, session: &Session, payload: &Payload, refused: &RefusedTopics) {
-        let kind: &[u8] =
-            if self.encoding == KafkaEncoding::Raw { b"text/plain" } else { b"application/json" };
+        let kind = if self.encoding == KafkaEncoding::Raw { PLAIN_TEXT } else { JSON };
         for item in 0..payload.len() {
             let number = u32::try_from(item).unwrap_or(u32::MAX);
             let topic = payload.target_of(item);
@@ -195,7 +189,7 @@ impl KafkaClient {
     async fn send_group(&self, session: &Session, group: &mut Group<'_>) {
         let headers = OwnedHeaders::new_with_capacity(2)
             .insert(Header { key: SOURCE, value: Some(group.first.source) })
-            .insert(Header { key: CONTENT_TYPE, value: Some(&b"application/x-ndjson"[..]) });
+            .insert(Header { key: CONTENT_TYPE, value: Some(NDJSON) });
         let Group { first, topic, number, value } = group;
         self.send_record(&session.producer, *number, topic, first, value, headers).await;
         group.value.clear();

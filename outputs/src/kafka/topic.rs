@@ -1,18 +1,16 @@
 //! Names of topics: `logs.{data_stream.dataset}`.
 //!
-//! Owns: [`TopicTemplate`] and Kafka's rules for names of topics.
+//! Owns: [`TopicTemplate`].
 //! Promises: whatever an event holds, the name is one that Kafka takes: letters, digits, `.`, `_` and `-`, at most 249 of
 //! them, not `.` or `..`. Other characters of a value become `_`, and a name that is too long is cut.
 //! Never: asks a broker.
 
 use std::sync::Arc;
 
+use logweir_pipeline::kafka::topic_name::{NAME_MAX, has_character, is_dots};
 use logweir_pipeline::{Batch, Keys};
 
 use crate::file::{PathTemplate, TemplateError};
-
-/// Longest name.
-const NAME_MAX: usize = 249;
 
 /// What is wrong with a template of names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,14 +40,14 @@ impl TopicTemplate {
     /// What is wrong with it.
     pub fn new(text: &str, keys: &Arc<Keys>) -> Result<Self, TopicError> {
         let template = PathTemplate::new(text, keys)?;
-        let refused = template.literals().flat_map(str::chars).find(|character| !is_allowed(*character));
+        let refused = template.literals().flat_map(str::chars).find(|character| !has_character(*character));
         if let Some(character) = refused {
             return Err(TopicError::Character(character));
         }
         if template.literals().map(str::len).sum::<usize>() > NAME_MAX {
             return Err(TopicError::TooLong);
         }
-        if template.is_constant() && matches!(text, "." | "..") {
+        if template.is_constant() && is_dots(text) {
             return Err(TopicError::Dots);
         }
         Ok(Self(template))
@@ -64,20 +62,17 @@ impl TopicTemplate {
     /// Writes the topic of an event.
     pub fn render(&mut self, batch: &Batch, index: usize, name: &mut String) {
         self.0.fill_in(batch, index, name);
-        if !name.chars().all(is_allowed) {
-            *name =
-                name.chars().map(|character| if is_allowed(character) { character } else { '_' }).collect();
+        if !name.chars().all(has_character) {
+            *name = name
+                .chars()
+                .map(|character| if has_character(character) { character } else { '_' })
+                .collect();
         }
-        // What is allowed is one byte long.
         name.truncate(NAME_MAX);
-        if matches!(name.as_str(), "." | "..") {
+        if is_dots(name) {
             *name = name.replace('.', "_");
         }
     }
-}
-
-fn is_allowed(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-')
 }
 
 #[cfg(test)]

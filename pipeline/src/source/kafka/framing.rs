@@ -12,15 +12,8 @@ use rdkafka::message::{BorrowedHeaders, Headers};
 
 use super::place::RECORD_ROOM;
 use crate::event::Origin;
+use crate::kafka::headers::{CONTENT_TYPE, NDJSON, ORIGIN, SOURCE};
 
-/// The header with the origin of a record's event.
-const ORIGIN_HEADER: &str = "logweir-origin";
-/// The header with the kind of a record's value.
-const CONTENT_TYPE_HEADER: &str = "content-type";
-/// The kind of a value that is a document a line.
-const NDJSON: &[u8] = b"application/x-ndjson";
-/// The header that every record of logweir has: the name of its source.
-const SOURCE_HEADER: &str = "source";
 /// How a document of logweir begins.
 const DOCUMENT_START: &[u8] = b"{\"@timestamp\":\"";
 /// Longest text of a time.
@@ -57,9 +50,9 @@ impl RecordFacts {
         let mut facts = Self::default();
         for header in headers.into_iter().flat_map(Headers::iter) {
             match (header.key, header.value) {
-                (ORIGIN_HEADER, Some(text)) => facts.origin = Origin::from_text(text),
-                (CONTENT_TYPE_HEADER, Some(kind)) => facts.is_ndjson = kind.starts_with(NDJSON),
-                (SOURCE_HEADER, _) => facts.is_ours = true,
+                (ORIGIN, Some(text)) => facts.origin = Origin::from_text(text),
+                (CONTENT_TYPE, Some(kind)) => facts.is_ndjson = kind.starts_with(NDJSON),
+                (SOURCE, _) => facts.is_ours = true,
                 _ => {}
             }
         }

@@ -37,7 +37,7 @@ const RECORDS_PER_TURN: usize = 256;
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait for its answer where nothing may follow before it.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
-/// Most records kept that come while none can be taken.
+/// Most records kept that come while an answer is waited for. Of paused partitions none come.
 const LATE_MAX: usize = 1024;
 
 /// Why the reader ends.

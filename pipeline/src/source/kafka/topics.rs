@@ -7,8 +7,7 @@
 
 use std::str::FromStr;
 
-/// Longest name of a topic.
-const NAME_MAX: usize = 249;
+use crate::kafka::topic_name::{NAME_MAX, has_character, is_dots};
 
 /// A topic, or a pattern of topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub enum TopicError {
     #[error("a `[` or `{{` of the pattern is not closed, or closed and not open")]
     Bracket,
     /// Too long.
-    #[error("a topic has at most 249 characters")]
+    #[error("a topic has at most {NAME_MAX} characters")]
     Long,
 }
 
@@ -51,7 +50,7 @@ impl FromStr for TopicPattern {
     type Err = TopicError;
 
     fn from_str(text: &str) -> Result<Self, TopicError> {
-        if text.is_empty() || text == "." || text == ".." {
+        if text.is_empty() || is_dots(text) {
             return Err(TopicError::Empty);
         }
         if text.starts_with('^') {
@@ -61,7 +60,7 @@ impl FromStr for TopicPattern {
         if text.contains(['*', '?', '[', ']', '{', '}']) {
             return Ok(Self { subscription: regular_expression(text)? });
         }
-        if !text.chars().all(is_name_character) {
+        if !text.chars().all(has_character) {
             return Err(TopicError::Character);
         }
         if text.len() > NAME_MAX {
@@ -69,10 +68,6 @@ impl FromStr for TopicPattern {
         }
         Ok(Self { subscription: text.to_owned() })
     }
-}
-
-fn is_name_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || ".-_".contains(character)
 }
 
 /// A pattern as a regular expression. A star that comes first does not take in what Kafka keeps for itself, whose names
@@ -87,7 +82,7 @@ fn regular_expression(pattern: &str) -> Result<String, TopicError> {
                 expression.push('^');
                 continue;
             }
-            _ if in_class && is_name_character(character) => {}
+            _ if in_class && has_character(character) => {}
             _ if in_class => return Err(TopicError::Bracket),
             '[' => in_class = true,
             '*' if place == 0 => {
@@ -118,7 +113,7 @@ fn regular_expression(pattern: &str) -> Result<String, TopicError> {
             }
             '{' | '}' | ']' => return Err(TopicError::Bracket),
             '.' => expression.push('\\'),
-            _ if is_name_character(character) => {}
+            _ if has_character(character) => {}
             _ => return Err(TopicError::Character),
         }
         expression.push(character);
