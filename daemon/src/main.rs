@@ -22,9 +22,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::cli::Cli;
 use crate::exit::Exit;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     use_small_pages();
     use_all_descriptors();
@@ -39,8 +36,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Huge pages make 2 MiB resident for what is often a few KiB, and the buffers that matter are reused anyway. The
-/// allocator is built not to ask for them; this is for kernels that give them unasked. Others ignore it.
+/// Huge pages make 2 MiB resident for what is often a few KiB, and the buffers that matter are reused anyway. Some kernels
+/// give them unasked.
 fn use_small_pages() {
     rustix::thread::disable_transparent_huge_pages(true).ok();
 }
