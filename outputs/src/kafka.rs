@@ -13,10 +13,12 @@ mod encode;
 mod judge;
 mod record;
 mod reports;
+mod statistics;
 mod topic;
 mod topics;
 
 pub use client::KafkaClient;
 pub use config::{CreateTopics, KafkaCompression, KafkaConfig, KafkaEncoding, KafkaOutputError};
 pub use encode::{KafkaEncoder, RecordTemplate};
+pub use statistics::{BrokerStatistics, ProducerStatistics, RoundTrip};
 pub use topic::{TopicError, TopicTemplate};

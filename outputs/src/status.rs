@@ -4,8 +4,13 @@
 //! Promises: reading it never waits for the output.
 //! Never: counts per event while encoding; everything is counted a payload at a time.
 
+#[cfg(feature = "kafka")]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+
+#[cfg(feature = "kafka")]
+use crate::kafka::ProducerStatistics;
 
 /// What an output is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,8 @@ pub struct OutputStatus {
     pub(crate) concurrency: AtomicUsize,
     state: AtomicU8,
     last_error: Mutex<Option<String>>,
+    #[cfg(feature = "kafka")]
+    producer: Mutex<Option<Arc<ProducerStatistics>>>,
 }
 
 /// The figures of one moment.
@@ -93,6 +100,8 @@ impl OutputStatus {
             concurrency: AtomicUsize::new(0),
             state: AtomicU8::new(OutputState::Healthy as u8),
             last_error: Mutex::default(),
+            #[cfg(feature = "kafka")]
+            producer: Mutex::default(),
         }
     }
 
@@ -122,6 +131,13 @@ impl OutputStatus {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What a Kafka producer told of itself last.
+    #[cfg(feature = "kafka")]
+    #[must_use]
+    pub fn producer(&self) -> Option<Arc<ProducerStatistics>> {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The figures of this moment.
     #[must_use]
     pub fn counts(&self) -> OutputCounts {
@@ -142,6 +158,11 @@ impl OutputStatus {
         let before = self.state();
         self.state.store(state as u8, Relaxed);
         before
+    }
+
+    #[cfg(feature = "kafka")]
+    pub(crate) fn set_producer(&self, statistics: ProducerStatistics) {
+        *self.producer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(statistics));
     }
 
     pub(crate) fn set_error(&self, reason: &str) {

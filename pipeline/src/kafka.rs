@@ -11,6 +11,7 @@ pub mod topic_name;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -33,7 +34,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("sasl.username", "use `username`"),
     ("sasl.password", "use `password`"),
     ("plugin.library.paths", "it would load foreign code"),
-    ("statistics.interval.ms", "logweir sets it itself"),
+    ("statistics.interval.ms", "use `statistics_interval`"),
     ("log.queue", "logweir sets it itself"),
     ("enabled_events", "logweir needs the reports of all records"),
     ("delivery.report.only.error", "logweir needs the reports of all records"),
@@ -72,6 +73,8 @@ pub struct KafkaConnection {
     pub tls: Option<KafkaTls>,
     /// Who we are; none when nobody asks.
     pub sasl: Option<KafkaSasl>,
+    /// How often a client tells its figures; zero for never.
+    pub statistics_interval: Duration,
     /// More settings of librdkafka, by their names there.
     pub librdkafka: BTreeMap<String, String>,
 }
@@ -159,6 +162,7 @@ impl Default for KafkaConnection {
             client_id: "logweir".to_owned(),
             tls: None,
             sasl: None,
+            statistics_interval: Duration::from_secs(10),
             librdkafka: BTreeMap::new(),
         }
     }
@@ -197,6 +201,11 @@ impl KafkaConnection {
         }
         check_settings(&config)?;
         Ok(config)
+    }
+
+    /// Makes a producer or consumer tell its figures.
+    pub fn set_statistics(&self, config: &mut ClientConfig) {
+        config.set("statistics.interval.ms", self.statistics_interval.as_millis().to_string());
     }
 
     fn security_protocol(&self) -> &'static str {
@@ -293,13 +302,14 @@ fn check_broker(broker: &str) -> Result<(), &'static str> {
 
 impl fmt::Debug for KafkaConnection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { brokers, client_id, tls, sasl, librdkafka } = self;
+        let Self { brokers, client_id, tls, sasl, statistics_interval, librdkafka } = self;
         formatter
             .debug_struct("KafkaConnection")
             .field("brokers", brokers)
             .field("client_id", client_id)
             .field("tls", tls)
             .field("sasl", sasl)
+            .field("statistics_interval", statistics_interval)
             .field("librdkafka", &librdkafka.keys())
             .finish()
     }

@@ -72,15 +72,20 @@ fn every_example_config_passes_the_check_and_its_own_tests() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     assert!(!examples.is_empty());
+    let pem = root().join("daemon/testdata/sample.pem");
     for example in examples {
         let text = fs::read_to_string(&example).unwrap();
         let variables = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+        // Certificates and passwords come from files, other secrets from the environment itself.
+        let files = variables.clone().filter_map(|variable| variable.split(":-").next());
+        let files = files.filter(|name| name.ends_with("_FILE"));
         let required = variables.filter(|name| !name.contains(":-"));
         for command in ["check", "test"] {
             let output = Command::new(binary())
                 .arg(command)
                 .arg(&example)
                 .envs(required.clone().map(|name| (name, "aWQ6a2V5")))
+                .envs(files.clone().map(|name| (name, &pem)))
                 .current_dir(folder.path())
                 .output()
                 .unwrap();

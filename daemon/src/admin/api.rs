@@ -19,7 +19,7 @@ use axum::routing::get;
 use logweir_pipeline::ledger::Counts;
 use logweir_pipeline::source::file::FileStatus;
 #[cfg(feature = "kafka")]
-use logweir_pipeline::source::kafka::KafkaSourceStatus;
+use logweir_pipeline::source::kafka::{KafkaSourceStatus, PartitionStatus};
 use logweir_pipeline::source::syslog::ListenerStatus;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -165,11 +165,20 @@ async fn sources(State(overview): State<Arc<Overview>>) -> Json<SourcesView> {
 #[cfg(feature = "kafka")]
 fn kafka_json(status: &KafkaSourceStatus) -> Value {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let partitions = status.partitions().into_iter().map(
-        |((topic, partition), status)| json!({ "topic": topic, "partition": partition, "lag": status.lag }),
-    );
+    let partitions = status.partitions();
+    let lag = partitions.values().filter_map(PartitionStatus::lag).sum::<u64>();
+    let partitions = partitions.into_iter().map(|((topic, number), partition)| {
+        json!({
+            "topic": topic,
+            "partition": number,
+            "position": partition.position,
+            "end": partition.end,
+            "lag": partition.lag(),
+        })
+    });
     json!({
         "group": status.group(),
+        "lag": lag,
         "partitions": partitions.collect::<Vec<_>>(),
         "rebalances": count(&status.rebalances),
         "position_resets": count(&status.position_resets),

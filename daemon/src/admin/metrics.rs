@@ -3,7 +3,10 @@
 //! Owns: the names and meaning of all metrics; each begins with `logweir_`.
 //! Promises: figures are read when they are asked for, so nobody pays for them otherwise.
 //! Never: puts a line's text or a path into a label, so the number of series is bounded by the config; the host names of
-//! syslog are bounded by their own table.
+//! syslog, and the partitions and brokers of Kafka, have bounds of their own.
+
+#[cfg(feature = "kafka")]
+mod kafka;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -144,6 +147,11 @@ impl Collector for Figures {
         self.files(&mut encoder)?;
         self.listeners(&mut encoder)?;
         self.outputs(&mut encoder)?;
+        #[cfg(feature = "kafka")]
+        {
+            kafka::sources(&self.0.kafka, &mut encoder)?;
+            kafka::outputs(&self.0.outputs, &mut encoder)?;
+        }
         self.process(&mut encoder)
     }
 }

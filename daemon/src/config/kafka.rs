@@ -5,6 +5,7 @@
 //! Never: connects.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use logweir_pipeline::kafka::{
     KafkaConfigError, KafkaConnection, KafkaIdentity, KafkaSasl, KafkaSaslMechanism, KafkaTls, check_setting,
@@ -29,6 +30,8 @@ table! {
         brokers: Vec<Broker>,
         /// What the logs and quotas of the brokers call this client.
         client_id: String = "logweir",
+        /// How often the client tells the figures that `/metrics` shows of it: lag, queue, brokers. "0s": never.
+        statistics_interval: Duration = "10s",
         /// More settings of librdkafka by their names there, such as { "socket.keepalive.enable" = true }. Those on which a
         /// promise of logweir rests, or that have a key of their own here, are refused.
         librdkafka: Option<Settings>,
@@ -106,7 +109,7 @@ pub(super) fn connection(found: &Found<'_>, decoder: &mut Decoder<'_>) -> Option
     let keys = ConnectionKeys::decode(found, decoder);
     let tls = TlsKeys::decode(found, decoder).and_then(|keys| tls(keys, decoder));
     let sasl = SaslKeys::decode(found, decoder).and_then(|keys| sasl(keys, decoder));
-    let ConnectionKeys { brokers, client_id, librdkafka } = keys?;
+    let ConnectionKeys { brokers, client_id, statistics_interval, librdkafka } = keys?;
     let settings = librdkafka.map_or_else(Vec::new, |settings| settings.0);
     let reserved = settings.iter().filter_map(|At { value: (key, _), place }| {
         check_setting(key).err().map(|error| wrong_setting(&error, *place))
@@ -123,6 +126,7 @@ pub(super) fn connection(found: &Found<'_>, decoder: &mut Decoder<'_>) -> Option
         client_id,
         tls: tls?,
         sasl: sasl?,
+        statistics_interval,
         librdkafka: librdkafka.collect::<BTreeMap<_, _>>(),
     };
     if let Err(error) = connection.client_config() {

@@ -75,7 +75,7 @@ impl KafkaClient {
     /// # Errors
     /// When the connection cannot be used.
     pub fn new(config: &KafkaConfig, status: Arc<OutputStatus>) -> Result<Self, KafkaConfigError> {
-        let reports = Arc::new(Reports::default());
+        let reports = Arc::new(Reports::new(Arc::clone(&status)));
         let producer_config = config.producer_config()?;
         let producer = new_producer(&producer_config, &reports)
             .map_err(|error| KafkaConfigError::Client(error.to_string()))?;

@@ -116,6 +116,7 @@ impl KafkaConfig {
         // Without end: a record that were given up could already stand in the topic, and would be sent a second time.
         config.set("message.timeout.ms", "0");
         config.set("compression.type", self.compression.name());
+        self.connection.set_statistics(&mut config);
         check_settings(&config)?;
         Ok(config)
     }

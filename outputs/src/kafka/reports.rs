@@ -12,13 +12,17 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
+use rdkafka::statistics::Statistics;
 use tokio::sync::Notify;
 
-use crate::status::OutputState;
+use super::statistics::ProducerStatistics;
+use crate::status::{OutputState, OutputStatus};
 
 /// What became of the records of the payload that is under way, and how the cluster is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reports {
+    /// Where a producer's figures go.
+    status: Arc<OutputStatus>,
     /// Records of which no report came, and one more while records are being handed over.
     pending: AtomicUsize,
     settled: Notify,
@@ -48,6 +52,18 @@ struct ClusterTrouble {
 }
 
 impl Reports {
+    /// No record is under way.
+    pub(super) fn new(status: Arc<OutputStatus>) -> Self {
+        Self {
+            status,
+            pending: AtomicUsize::default(),
+            settled: Notify::default(),
+            failures: Mutex::default(),
+            in_trouble: AtomicBool::default(),
+            trouble: Mutex::default(),
+        }
+    }
+
     /// Records are about to be handed over.
     pub(super) fn begin(&self) {
         self.failures().clear();
@@ -144,6 +160,10 @@ impl ClientContext for Callbacks {
         tracing::debug!(target: "librdkafka", %error, "{reason}");
         self.0.begin_trouble(error.rdkafka_error_code(), reason);
     }
+
+    fn stats(&self, statistics: Statistics) {
+        self.0.status.set_producer(ProducerStatistics::of(&statistics));
+    }
 }
 
 impl ProducerContext<NoCustomPartitioner> for Callbacks {
@@ -169,9 +189,13 @@ impl ProducerContext<NoCustomPartitioner> for Callbacks {
 mod tests {
     use super::*;
 
+    fn reports() -> Reports {
+        Reports::new(Arc::new(OutputStatus::new("test", "kafka")))
+    }
+
     #[tokio::test]
     async fn a_payload_is_settled_when_every_report_is_in() {
-        let reports = Reports::default();
+        let reports = reports();
         reports.begin();
         for _ in 0..3 {
             reports.expect();
@@ -195,7 +219,7 @@ mod tests {
 
     #[test]
     fn failures_come_in_the_order_of_their_records() {
-        let reports = Reports::default();
+        let reports = reports();
         reports.begin();
         reports.refused(7, RDKafkaErrorCode::QueueFull);
         reports.refused(2, RDKafkaErrorCode::QueueFull);
@@ -206,7 +230,7 @@ mod tests {
 
     #[test]
     fn trouble_says_the_broker_s_reason_until_something_is_delivered() {
-        let reports = Reports::default();
+        let reports = reports();
         assert_eq!(reports.trouble(), None);
         let refused = "127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused";
         reports.begin_trouble(Some(RDKafkaErrorCode::BrokerTransportFailure), refused);

@@ -45,8 +45,6 @@ const OF_MEMBERS: [&str; 3] =
 const FETCHES_IN_QUEUE: usize = 2;
 /// What the client takes as the least: its `message.max.bytes`.
 const FETCH_MIN: usize = 1_000_000;
-/// How often the client says how far it is behind.
-const STATISTICS_EVERY_MS: &str = "5000";
 /// How often the cluster is asked for topics that a pattern takes in.
 const NEW_TOPICS_EVERY_MS: &str = "10000";
 
@@ -164,7 +162,7 @@ impl KafkaSourceConfig {
         }
         let queue_kib = (self.queue_bytes / 1024).max(1).to_string();
         let fetch_bytes = (self.queue_bytes / FETCHES_IN_QUEUE).max(FETCH_MIN).to_string();
-        config.set("statistics.interval.ms", STATISTICS_EVERY_MS);
+        self.connection.set_statistics(&mut config);
         with_defaults(
             &mut config,
             &[("queued.max.messages.kbytes", &queue_kib), ("fetch.max.bytes", &fetch_bytes)],
@@ -227,7 +225,8 @@ impl KafkaSource {
             let reason = error.to_string().replace('\0', "");
             KafkaSourceError::Join { group: self.config.group.clone(), reason }
         };
-        let context = GroupContext::new(&self.context.meta.name, Arc::clone(&self.status));
+        let begins_at_first = self.config.start == StartAt::Earliest;
+        let context = GroupContext::new(&self.context.meta.name, Arc::clone(&self.status), begins_at_first);
         let consumer: GroupConsumer = self.client.create_with_context(context).map_err(join)?;
         consumer.subscribe(&self.config.topic_names()).map_err(join)?;
         let (context, status) = (self.context.clone(), Arc::clone(&self.status));

@@ -47,7 +47,7 @@ urls = ["{}"]
     scene
 }
 
-fn numbered(numbers: std::ops::Range<u64>) -> impl Iterator<Item = NewRecord> {
+pub(super) fn numbered(numbers: std::ops::Range<u64>) -> impl Iterator<Item = NewRecord> {
     numbers.map(|number| NewRecord {
         key: Some(number.to_be_bytes().to_vec()),
         ..NewRecord::of(format!("item/{number:09} of the bus"))
@@ -55,7 +55,7 @@ fn numbered(numbers: std::ops::Range<u64>) -> impl Iterator<Item = NewRecord> {
 }
 
 /// What the admin interface says of the source.
-fn source(daemon: &Daemon) -> Option<Value> {
+pub(super) fn source(daemon: &Daemon) -> Option<Value> {
     let answer = http::get(daemon.admin(), "/api/sources").ok()?;
     answer.json()["sources"].get("bus").cloned()
 }

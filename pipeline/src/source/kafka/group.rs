@@ -37,6 +37,10 @@ pub(super) enum Change {
 pub(super) struct GroupContext {
     source: String,
     status: Arc<KafkaSourceStatus>,
+    /// Whether a partition without a position is read from its first record.
+    begins_at_first: bool,
+    /// Whether nothing is fetched, so that the client doesn't learn where partitions end.
+    is_paused: AtomicBool,
     changes: Mutex<VecDeque<Change>>,
     has_changes: AtomicBool,
     /// Nobody makes changes any more.
@@ -49,10 +53,12 @@ pub(super) struct GroupContext {
 
 impl GroupContext {
     /// A context for a source of this name.
-    pub(super) fn new(source: &str, status: Arc<KafkaSourceStatus>) -> Self {
+    pub(super) fn new(source: &str, status: Arc<KafkaSourceStatus>, begins_at_first: bool) -> Self {
         Self {
             source: source.to_owned(),
             status,
+            begins_at_first,
+            is_paused: AtomicBool::new(false),
             changes: Mutex::default(),
             has_changes: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
@@ -60,6 +66,11 @@ impl GroupContext {
             has_failed: AtomicBool::new(false),
             failure: Mutex::default(),
         }
+    }
+
+    /// The partitions are paused, or are no more.
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        self.is_paused.store(is_paused, Relaxed);
     }
 
     /// Whether a change waits.
@@ -138,9 +149,14 @@ impl ClientContext for GroupContext {
     fn stats(&self, statistics: Statistics) {
         for (topic, of_topic) in &statistics.topics {
             for (partition, of_partition) in &of_topic.partitions {
-                if let Ok(lag) = u64::try_from(of_partition.consumer_lag) {
-                    self.status.lags(topic, *partition, lag);
-                }
+                self.status.update(topic, *partition, |known| {
+                    let offset = |offset: i64| u64::try_from(offset).ok();
+                    let first = offset(of_partition.lo_offset).filter(|_| self.begins_at_first);
+                    known.position = offset(of_partition.committed_offset).or(first);
+                    if !self.is_paused.load(Relaxed) {
+                        known.end = offset(of_partition.ls_offset);
+                    }
+                });
             }
         }
     }

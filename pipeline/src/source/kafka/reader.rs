@@ -73,6 +73,10 @@ pub(super) struct Reader<'c> {
     pub(super) late: VecDeque<BorrowedMessage<'c>>,
     /// Whether the partitions are paused.
     pub(super) is_paused: bool,
+    /// How often the cluster is asked where the partitions end, while they are paused.
+    pub(super) ends_every: Duration,
+    /// When that is due.
+    pub(super) ends_at: Instant,
     commit_at: Instant,
     /// Commits that were sent.
     commits: u64,
@@ -100,6 +104,8 @@ impl<'c> Reader<'c> {
             waiting: None,
             late: VecDeque::new(),
             is_paused: false,
+            ends_every: config.connection.statistics_interval,
+            ends_at: Instant::now(),
             commit_at: Instant::now() + COMMIT_EVERY,
             commits: 0,
             told: Vec::new(),

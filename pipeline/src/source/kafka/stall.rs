@@ -1,6 +1,6 @@
 //! What does not go on at once: batches that nobody takes, memory that is full, partitions that are given back.
 //!
-//! Owns: pausing and resuming, and the changes of the assignment.
+//! Owns: pausing and resuming, the lag meanwhile, and the changes of the assignment.
 //! Promises: while nothing is taken the client is served, so the group does not put this member out; a partition is given
 //! back when what is under way is settled, or a few seconds have passed: what comes later is not committed.
 //! Never: drops a record that the group would not give again.
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::consumer::Consumer;
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::group::{Change, make};
 use super::reader::{End, Reader};
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
 /// Between two looks at what is under way.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// How long to ask for the cluster's name.
+/// How long to ask the cluster for its name, or for the ends of partitions.
 const CLUSTER_PATIENCE: Duration = Duration::from_secs(1);
 /// The name of the drop of events that others read.
 const GIVEN_BACK: &str = "given back to the group";
@@ -104,11 +104,40 @@ impl Reader<'_> {
         self.serve(Duration::ZERO)?;
         self.make_changes()?;
         self.commit_if_due();
+        self.ask_for_ends_if_due();
         Ok(())
+    }
+
+    /// Learns how the lag grows while nothing is fetched, which would tell it.
+    fn ask_for_ends_if_due(&mut self) {
+        let now = Instant::now();
+        if self.ends_every.is_zero() || now < self.ends_at {
+            return;
+        }
+        self.ends_at = now + self.ends_every;
+        let mut partitions = self.assigned.all();
+        let asked = partitions
+            .set_all_offsets(Offset::End)
+            .and_then(|()| self.consumer.offsets_for_times(partitions, CLUSTER_PATIENCE));
+        match asked {
+            Ok(ends) => {
+                for end in ends.elements().iter().filter(|end| end.error().is_ok()) {
+                    let Some(offset) = end.offset().to_raw().and_then(|raw| u64::try_from(raw).ok()) else {
+                        continue;
+                    };
+                    self.status.update(end.topic(), end.partition(), |known| known.end = Some(offset));
+                }
+            }
+            Err(error) => {
+                tracing::debug!(source = &*self.context.meta.name, %error, "cannot ask where partitions end");
+            }
+        }
     }
 
     pub(super) fn pause(&mut self) {
         self.is_paused = true;
+        self.ends_at = Instant::now() + self.ends_every;
+        self.consumer.context().set_paused(true);
         self.status.pauses.fetch_add(1, Relaxed);
         self.pause_these(&self.assigned.all());
     }
@@ -121,6 +150,7 @@ impl Reader<'_> {
 
     fn resume(&mut self) {
         self.is_paused = false;
+        self.consumer.context().set_paused(false);
         if let Err(error) = self.consumer.resume(&self.assigned.all()) {
             tracing::warn!(source = &*self.context.meta.name, %error, "cannot resume partitions");
         }

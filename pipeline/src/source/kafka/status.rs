@@ -25,11 +25,21 @@ pub struct KafkaSourceStatus {
     partitions: Mutex<BTreeMap<(String, i32), PartitionStatus>>,
 }
 
-/// A partition that this member has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A partition that this member has, as of the client's last figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartitionStatus {
-    /// Records behind the group's position, as of a few seconds ago.
-    pub lag: Option<u64>,
+    /// The group's position: what stands before it is settled.
+    pub position: Option<u64>,
+    /// The offset behind the last record that may be read.
+    pub end: Option<u64>,
+}
+
+impl PartitionStatus {
+    /// Records from the group's position to the end, once both are known.
+    #[must_use]
+    pub fn lag(&self) -> Option<u64> {
+        Some(self.end?.saturating_sub(self.position?))
+    }
 }
 
 impl KafkaSourceStatus {
@@ -65,9 +75,10 @@ impl KafkaSourceStatus {
         self.lock().remove(&(topic.to_owned(), partition));
     }
 
-    pub(super) fn lags(&self, topic: &str, partition: i32, lag: u64) {
+    /// Sets what is known of a partition that this member has.
+    pub(super) fn update(&self, topic: &str, partition: i32, set: impl FnOnce(&mut PartitionStatus)) {
         if let Some(status) = self.lock().get_mut(&(topic.to_owned(), partition)) {
-            status.lag = Some(lag);
+            set(status);
         }
     }
 

@@ -64,7 +64,7 @@ pub(crate) enum Listener {
     Tls,
     /// The client shows one, too.
     MutualTls,
-    /// A password, by SCRAM-SHA-512 over TLS.
+    /// A password over TLS, by SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN.
     Scram,
 }
 
@@ -263,10 +263,13 @@ fn home(folder: &Path, id: i32) -> PathBuf {
 
 /// Writes the empty log of every node, which knows the user from then on.
 fn format(folder: &Path, nodes: &[Node]) {
-    let user = format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]");
+    let users =
+        ["SCRAM-SHA-512", "SCRAM-SHA-256"].map(|scram| format!("{scram}=[name={USER},password={PASSWORD}]"));
     let start = |node: &Node| {
         java(folder)
-            .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "--add-scram", &user, "-c"])
+            .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID])
+            .args(users.iter().flat_map(|user| ["--add-scram", user]))
+            .arg("-c")
             .arg(home(folder, node.id).join("server.properties"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{CERTIFICATES, Listener};
+use super::{CERTIFICATES, Listener, PASSWORD, USER};
 
 /// The log of a broker: warnings and worse, on its standard output.
 pub(super) const LOGGING: &str = "appender.console.type=Console
@@ -80,14 +80,17 @@ impl Node {
 /// What the listeners with TLS need, all of them whether they are there or not.
 fn secured(certificates: &Path) -> String {
     let certificates = certificates.display();
+    let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required";
     format!(
         "ssl.keystore.type=PEM
 ssl.keystore.location={certificates}/broker.keystore
 ssl.truststore.type=PEM
 ssl.truststore.location={certificates}/authority.pem
 listener.name.mutual_tls.ssl.client.auth=required
-sasl.enabled.mechanisms=SCRAM-SHA-512
-listener.name.scram.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256,PLAIN
+listener.name.scram.scram-sha-512.sasl.jaas.config={scram};
+listener.name.scram.scram-sha-256.sasl.jaas.config={scram};
+listener.name.scram.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
 "
     )
 }
