@@ -4,6 +4,7 @@
 //! up whenever it was looked at.
 
 mod branches;
+mod brokers_gone;
 mod copytruncate;
 mod dead_letter;
 mod dead_store;
@@ -22,6 +23,7 @@ mod once;
 mod own_files;
 mod permissions;
 mod real_stores;
+mod rebalance;
 mod rename_rotation;
 mod secured;
 mod split;

@@ -45,6 +45,9 @@ const OF_MEMBERS: [&str; 3] =
 const FETCHES_IN_QUEUE: usize = 2;
 /// What the client takes as the least: its `message.max.bytes`.
 const FETCH_MIN: usize = 1_000_000;
+/// How long a partition is not fetched when the client's queue is full. The client's default is a second, in which the
+/// workers empty the queue many times over.
+const FULL_QUEUE_WAIT_MS: &str = "10";
 /// How often the cluster is asked for topics that a pattern takes in.
 const NEW_TOPICS_EVERY_MS: &str = "10000";
 
@@ -165,7 +168,11 @@ impl KafkaSourceConfig {
         self.connection.set_statistics(&mut config);
         with_defaults(
             &mut config,
-            &[("queued.max.messages.kbytes", &queue_kib), ("fetch.max.bytes", &fetch_bytes)],
+            &[
+                ("queued.max.messages.kbytes", &queue_kib),
+                ("fetch.max.bytes", &fetch_bytes),
+                ("fetch.queue.backoff.ms", FULL_QUEUE_WAIT_MS),
+            ],
         );
         if self.topics.iter().any(TopicPattern::is_pattern) {
             with_defaults(&mut config, &[("topic.metadata.refresh.interval.ms", NEW_TOPICS_EVERY_MS)]);

@@ -20,13 +20,6 @@ fn start(scene: &Scene, parse: &str) -> (Store, Daemon) {
     (store, scene.run().wait_until_ready())
 }
 
-/// Highest resident memory of a process, in MiB.
-fn peak_mebibytes(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
-}
-
 #[test]
 fn a_line_of_100_megabytes_is_cut_and_marked_in_constant_memory() {
     let scene = Scene::new();
@@ -43,7 +36,7 @@ fn a_line_of_100_megabytes_is_cut_and_marked_in_constant_memory() {
     assert!(long.source.len() < 2_000_000, "{} bytes were sent", long.source.len());
     let text = String::from_utf8(long.source).unwrap();
     assert!(text.contains("truncated"), "the cut is not marked: …{}", &text[text.len() - 300..]);
-    let peak = peak_mebibytes(daemon.pid());
+    let peak = daemon.peak_mebibytes();
     assert!(peak < 100, "{peak} MiB for one long line");
 }
 

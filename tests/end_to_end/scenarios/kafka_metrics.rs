@@ -48,7 +48,7 @@ fn the_lag_is_what_is_not_settled_also_while_the_store_is_dead() {
     let mut store = Store::start(Faults::default()).unwrap();
     store.stop();
     let more = "queue_bytes = \"1MiB\"\nstatistics_interval = \"500ms\"";
-    let scene = hub_of(kafka(), TOPIC, TOPIC, &store, more);
+    let scene = hub_of(kafka(), TOPIC, TOPIC, &store.url(), more);
     let daemon = scene.run().wait_until_ready();
 
     wait_for(&daemon, "kafka_lag_records", "source=\"bus\"", |lag| lag == BEFORE as f64);

@@ -19,12 +19,18 @@ const CATCHING_UP: Duration = Duration::from_secs(90);
 
 /// The config of files into a Kafka output with these keys.
 fn config(kafka: &Kafka, keys: &str) -> String {
+    config_of(kafka, "", keys)
+}
+
+/// The same with more keys of the source.
+pub(super) fn config_of(kafka: &Kafka, source: &str, keys: &str) -> String {
     let brokers = format!("{:?}", kafka.addresses(Listener::Plaintext));
     format!(
         r#"[sources.app]
 type = "file"
 paths = ["{{here}}/logs/*.log"]
 parse = "nginx_access"
+{source}
 
 [outputs.bus]
 type = "kafka"

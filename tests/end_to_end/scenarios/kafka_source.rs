@@ -20,10 +20,11 @@ const ORIGIN: &str = "AQIDBAUGBwgAAAAAAAAAAg";
 
 /// A hub: these topics into the store, with more keys of the source.
 fn hub(topics: &str, group: &str, store: &Store, more: &str) -> Scene {
-    hub_of(kafka(), topics, group, store, more)
+    hub_of(kafka(), topics, group, &store.url(), more)
 }
 
-pub(super) fn hub_of(kafka: &Kafka, topics: &str, group: &str, store: &Store, more: &str) -> Scene {
+/// The same of any cluster into any store.
+pub(super) fn hub_of(kafka: &Kafka, topics: &str, group: &str, url: &str, more: &str) -> Scene {
     let scene = Scene::new();
     scene.write_config(&format!(
         r#"
@@ -39,10 +40,9 @@ group = "{group}"
 [outputs.store]
 type = "elasticsearch"
 inputs = ["bus"]
-urls = ["{}"]
+urls = ["{url}"]
 "#,
-        kafka.addresses(Listener::Plaintext),
-        store.url()
+        kafka.addresses(Listener::Plaintext)
     ));
     scene
 }
@@ -60,15 +60,15 @@ pub(super) fn source(daemon: &Daemon) -> Option<Value> {
     answer.json()["sources"].get("bus").cloned()
 }
 
-fn figure(daemon: &Daemon, name: &str) -> u64 {
+pub(super) fn figure(daemon: &Daemon, name: &str) -> u64 {
     source(daemon).and_then(|source| source[name].as_u64()).unwrap_or_default()
 }
 
-fn partitions(daemon: &Daemon) -> usize {
+pub(super) fn partitions(daemon: &Daemon) -> usize {
     source(daemon).and_then(|source| Some(source["partitions"].as_array()?.len())).unwrap_or_default()
 }
 
-fn wait_until_committed(client: &Client, group: &str, topic: &str) {
+pub(super) fn wait_until_committed(client: &Client, group: &str, topic: &str) {
     let ends = client.end_offsets(topic).into_iter().map(|end| (end > 0).then_some(end)).collect::<Vec<_>>();
     eventually(format_args!("the group is at the end of {topic}"), || {
         (client.committed(group, topic) == ends).then_some(())
@@ -289,7 +289,7 @@ fn a_cluster_that_is_away_is_told_once_and_waited_for() {
     client.create_topic("source.away", 1, 1);
     client.produce("source.away", numbered(0..10));
     let store = Store::start(Faults::default()).unwrap();
-    let scene = hub_of(&kafka, "source.away", "source.away", &store, "");
+    let scene = hub_of(&kafka, "source.away", "source.away", &store.url(), "");
     let mut daemon = scene.run().wait_until_ready();
     wait_for_documents(&daemon, &store, 10);
     kafka.kill_9(1);

@@ -57,8 +57,14 @@ fn killed_while_lines_flow(mut service: MutexGuard<'_, Service>) {
     witness.assert_it_always_added_up();
     assert!(daemon.terminate().success(), "{}", daemon.log());
 
+    assert_nothing_lost_nothing_doubled(&service, "logs-nginx*", lines);
+}
+
+/// Each of these lines stands in the index once.
+#[track_caller]
+pub(super) fn assert_nothing_lost_nothing_doubled(service: &Service, index: &str, lines: u64) {
     let mut times: HashMap<u64, u32> = HashMap::new();
-    for document in service.documents("logs-nginx*") {
+    for document in service.documents_with(index, "url.*") {
         let text = document["_source"].to_string();
         let (_, rest) = text.split_once("item/").unwrap();
         *times.entry(rest[..9].parse().unwrap()).or_default() += 1;

@@ -63,6 +63,13 @@ impl Daemon {
         self.child.id()
     }
 
+    /// Highest resident memory so far, in MiB.
+    pub(crate) fn peak_mebibytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+
     /// Waits until `/ready` says yes.
     #[track_caller]
     pub(crate) fn wait_until_ready(mut self) -> Self {

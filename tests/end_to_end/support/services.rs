@@ -135,14 +135,27 @@ impl Service {
         self.launch.ask(self.address, method, path, body)
     }
 
+    /// How many documents an index holds; none while nobody answers or the index is not there.
+    pub(crate) fn count(&self, index: &str) -> Option<u64> {
+        let answer = self.ask("GET", &format!("/{index}/_count"), "").ok()?;
+        answer.json()["count"].as_u64()
+    }
+
     /// The documents of an index as `(id, source)`, refreshed first; at most 10,000 at once, so it pages by `_id`
     /// order of arrival through `search_after` on the sequence number.
     pub(crate) fn documents(&self, index: &str) -> Vec<serde_json::Value> {
+        self.documents_with(index, "*")
+    }
+
+    /// The same with those fields only that match a pattern.
+    pub(crate) fn documents_with(&self, index: &str, fields: &str) -> Vec<serde_json::Value> {
         self.ask("POST", &format!("/{index}/_refresh"), "").unwrap();
         let mut documents = Vec::new();
         let mut after = String::new();
         loop {
-            let query = format!(r#"{{"size":5000,"sort":[{{"_seq_no":"asc"}},{{"_index":"asc"}}]{after}}}"#);
+            let query = format!(
+                r#"{{"size":5000,"_source":"{fields}","sort":[{{"_seq_no":"asc"}},{{"_index":"asc"}}]{after}}}"#
+            );
             let answer = self.ask("POST", &format!("/{index}/_search"), &query).unwrap();
             assert_eq!(answer.status, 200, "{}", answer.body);
             let mut json = answer.json();

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -40,14 +40,15 @@ pub(crate) enum Rotation {
 /// A running application.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    stop: Arc<AtomicBool>,
+    /// It writes on until it has written so many lines.
+    until: Arc<AtomicU64>,
     thread: JoinHandle<u64>,
 }
 
 impl Writer {
     /// Begins to write `lines_per_second` nginx lines to `path`.
     pub(crate) fn start(path: PathBuf, lines_per_second: u64, rotation: Rotation) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let until = Arc::new(AtomicU64::new(u64::MAX));
         let mut application = Application {
             file: open(&path),
             path,
@@ -57,21 +58,26 @@ impl Writer {
             generator: LineGenerator::new(LineFormat::Nginx, 1),
             next: 0,
         };
-        let seen = Arc::clone(&stop);
+        let seen = Arc::clone(&until);
         let thread = std::thread::spawn(move || {
             let mut pacer = Pacer::new(lines_per_second, Duration::from_millis(5));
-            while !seen.load(Ordering::Relaxed) {
+            while application.next < seen.load(Ordering::Relaxed) {
                 application.write(pacer.next_turn());
                 application.rotate_when_due();
             }
             application.next
         });
-        Self { stop, thread }
+        Self { until, thread }
     }
 
     /// Ends the application and gives the number of lines it wrote.
     pub(crate) fn finish(self) -> u64 {
-        self.stop.store(true, Ordering::Relaxed);
+        self.finish_after(0)
+    }
+
+    /// The same, when it has written at least so many lines.
+    pub(crate) fn finish_after(self, lines: u64) -> u64 {
+        self.until.store(lines, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
 }

@@ -128,6 +128,17 @@ impl Assigned {
         list
     }
 
+    /// The positions of which the group was told last.
+    pub(super) fn told(&self) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for (topic, number, partition) in self.iter().filter(|(_, _, partition)| partition.is_told) {
+            let offset = Offset::Offset(i64::try_from(partition.committed).unwrap_or(i64::MAX));
+            // Fails only for offsets that are none.
+            list.add_partition_offset(topic, number, offset).unwrap_or_default();
+        }
+        list
+    }
+
     /// The group may not have taken what it was told: it is told everything again.
     pub(super) fn tell_again(&mut self) {
         let topics = self.topics.values_mut();
@@ -172,7 +183,10 @@ mod tests {
     }
 
     fn committed(assigned: &mut Assigned) -> Vec<(i32, i64)> {
-        let list = assigned.take_progress();
+        positions(&assigned.take_progress())
+    }
+
+    fn positions(list: &TopicPartitionList) -> Vec<(i32, i64)> {
         let offset = |offset: Offset| offset.to_raw().unwrap();
         list.elements().iter().map(|element| (element.partition(), offset(element.offset()))).collect()
     }
@@ -193,7 +207,9 @@ mod tests {
         one.done();
         assert_eq!(committed(&mut assigned), [(0, 120)]);
         assert_eq!(committed(&mut assigned), []);
+        assert_eq!(positions(&assigned.told()), [(0, 120)]);
         assigned.tell_again();
+        assert_eq!(positions(&assigned.told()), []);
         assert_eq!(committed(&mut assigned), [(0, 120)]);
         assert!(!assigned.has_under_way(None));
     }

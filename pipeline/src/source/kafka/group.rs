@@ -1,4 +1,4 @@
-//! What the client tells: changes of the assignment, answers to commits, its log.
+//! What the client tells: changes of the assignment, its log, and there which commits failed.
 //!
 //! Owns: [`GroupContext`], which the client calls on the thread that polls it.
 //! Promises: a change is only noted, in order; the reader makes it when it has finished what it must before. A position that
@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::client::ClientContext;
@@ -23,6 +23,8 @@ use super::status::KafkaSourceStatus;
 
 /// The name under which the client tells of positions in its log.
 const OFFSET_FACILITY: &str = "OFFSET";
+/// And of a commit that failed: rdkafka calls nobody back for one that is not waited for.
+const COMMIT_FACILITY: &str = "COMMITFAIL";
 
 /// A change of what this member reads, which waits to be made.
 #[derive(Debug)]
@@ -45,7 +47,6 @@ pub(super) struct GroupContext {
     has_changes: AtomicBool,
     /// Nobody makes changes any more.
     is_ending: AtomicBool,
-    answers: AtomicU64,
     has_failed: AtomicBool,
     /// What the client said when something failed last.
     failure: Mutex<Option<String>>,
@@ -62,7 +63,6 @@ impl GroupContext {
             changes: Mutex::default(),
             has_changes: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
-            answers: AtomicU64::new(0),
             has_failed: AtomicBool::new(false),
             failure: Mutex::default(),
         }
@@ -90,11 +90,6 @@ impl GroupContext {
     pub(super) fn put_back(&self, change: Change) {
         self.changes().push_front(change);
         self.has_changes.store(true, Release);
-    }
-
-    /// How many commits were answered.
-    pub(super) fn answers(&self) -> u64 {
-        self.answers.load(Relaxed)
     }
 
     /// Whether the group did not take a position since this was asked last.
@@ -127,6 +122,11 @@ impl ClientContext for GroupContext {
                     source,
                     "{message}; records that nobody read may be lost: keep them for longer, or read faster"
                 );
+            }
+            RDKafkaLogLevel::Warning if facility == COMMIT_FACILITY => {
+                self.status.commit_failures.fetch_add(1, Relaxed);
+                self.has_failed.store(true, Relaxed);
+                tracing::debug!(source, "{message}");
             }
             RDKafkaLogLevel::Warning
             | RDKafkaLogLevel::Info
@@ -179,15 +179,6 @@ impl ConsumerContext for GroupContext {
         } else {
             self.changes().push_back(change);
             self.has_changes.store(true, Release);
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        self.answers.fetch_add(1, Relaxed);
-        if let Err(error) = result {
-            self.status.commit_failures.fetch_add(1, Relaxed);
-            self.has_failed.store(true, Relaxed);
-            tracing::debug!(source = &*self.source, %error, "the group did not take a position");
         }
     }
 }

@@ -14,6 +14,7 @@ use rdkafka::Message;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 
 use super::assigned::Assigned;
 use super::framing::RecordFacts;
@@ -35,9 +36,9 @@ const LIGHT_BYTES: usize = 64 * 1024;
 const RECORDS_PER_TURN: usize = 256;
 /// How often the group is told of what is settled.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
-/// How long to wait for its answer where nothing may follow before it.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
-/// Most records kept that come while an answer is waited for. Of paused partitions none come.
+/// How long to wait until the group has it where nothing may follow before it.
+const COMMIT_MAX: Duration = Duration::from_secs(2);
+/// Most records kept that come while the group is waited for. Of paused partitions none come.
 const LATE_MAX: usize = 1024;
 
 /// Why the reader ends.
@@ -78,8 +79,6 @@ pub(super) struct Reader<'c> {
     /// When that is due.
     pub(super) ends_at: Instant,
     commit_at: Instant,
-    /// Commits that were sent.
-    commits: u64,
     /// What has been told and not ended since.
     told: Vec<RDKafkaErrorCode>,
 }
@@ -107,7 +106,6 @@ impl<'c> Reader<'c> {
             ends_every: config.connection.statistics_interval,
             ends_at: Instant::now(),
             commit_at: Instant::now() + COMMIT_EVERY,
-            commits: 0,
             told: Vec::new(),
         }
     }
@@ -275,22 +273,22 @@ impl<'c> Reader<'c> {
         if positions.count() == 0 {
             return;
         }
-        match self.consumer.commit(&positions, CommitMode::Async) {
-            Ok(()) => self.commits += 1,
-            Err(error) => {
-                self.assigned.tell_again();
-                tracing::debug!(source = &*self.context.meta.name, %error, "cannot tell the group of a position");
-            }
+        if let Err(error) = self.consumer.commit(&positions, CommitMode::Async) {
+            self.assigned.tell_again();
+            tracing::debug!(source = &*self.context.meta.name, %error, "cannot tell the group of a position");
         }
     }
 
-    /// The same, and waits for the answer; bounded, as the cluster may be away.
+    /// The same, and waits until the group has it; bounded, as the cluster may be away. The client gives no answer to a
+    /// commit, so the group is asked, which answers behind the commits that it got before.
     pub(super) fn commit_and_wait(&mut self) -> Result<(), End> {
         self.commit();
-        let deadline = Instant::now() + ANSWER_MAX;
-        while self.consumer.context().answers() < self.commits && self.late.len() < LATE_MAX {
-            if Instant::now() >= deadline {
-                self.commits = self.consumer.context().answers();
+        let told = self.assigned.told();
+        let deadline = Instant::now() + COMMIT_MAX;
+        while told.count() > 0 && self.late.len() < LATE_MAX {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let taken = self.consumer.committed_offsets(told.clone(), left);
+            if left.is_zero() || taken.is_ok_and(|taken| has_all(&taken, &told)) {
                 break;
             }
             self.serve(MOMENT)?;
@@ -316,4 +314,14 @@ impl<'c> Reader<'c> {
             Ok(()) | Err(End::Pipeline) => Ok(()),
         }
     }
+}
+
+/// Whether a group has these positions.
+fn has_all(taken: &TopicPartitionList, told: &TopicPartitionList) -> bool {
+    let has = |told: TopicPartitionListElem<'_>| {
+        taken
+            .find_partition(told.topic(), told.partition())
+            .is_some_and(|taken| taken.offset() == told.offset())
+    };
+    told.elements().into_iter().all(has)
 }
