@@ -1,8 +1,11 @@
 //! The measured cases and what each must reach, as one table.
 
+use std::time::Duration;
+
 use logweir_benchmarks::generate::LineFormat;
 
 use crate::figures::{Figure, Limit};
+use crate::kafka::Scenario;
 
 /// One named case.
 pub(crate) struct Case {
@@ -29,6 +32,15 @@ pub(crate) enum Kind {
     SyslogUdp { per_second: u64, seconds: u64 },
     /// TCP connections that sent one message each.
     IdleConnections { connections: u64 },
+    /// Something that needs a broker.
+    Kafka(Scenario),
+}
+
+impl Case {
+    /// Whether a name is that of this case or of its family: `kafka` is all whose names begin with `kafka_`.
+    pub(crate) fn is_meant_by(&self, name: &str) -> bool {
+        self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    }
 }
 
 const fn limit(figure: Figure, must: f64, aim: Option<f64>) -> Limit {
@@ -107,4 +119,52 @@ pub(crate) const CASES: &[Case] = &[
         kind: Kind::IdleConnections { connections: 10_000 },
         limits: &[limit(Figure::PeakMemory, 64.0, None)],
     },
+    Case {
+        name: "kafka_edge_json",
+        title: "nginx files to Kafka, `json`, 3 partitions",
+        kind: Kind::Kafka(Scenario::Edge { encoding: "json" }),
+        limits: &[limit(Figure::CpuPerMillion, 2.8, Some(2.4)), limit(Figure::EventRate, 300.0, None)],
+    },
+    Case {
+        name: "kafka_edge_ndjson",
+        title: "nginx files to Kafka, `ndjson`, 3 partitions",
+        kind: Kind::Kafka(Scenario::Edge { encoding: "ndjson" }),
+        limits: &[limit(Figure::CpuPerMillion, 1.5, Some(1.1)), limit(Figure::EventRate, 600.0, None)],
+    },
+    Case {
+        name: "kafka_hub_json",
+        title: "Kafka `json` to `_bulk`",
+        kind: Kind::Kafka(Scenario::Hub { encoding: "json" }),
+        limits: &[limit(Figure::CpuPerMillion, 2.2, Some(1.6))],
+    },
+    Case {
+        name: "kafka_hub_ndjson",
+        title: "Kafka `ndjson` to `_bulk`",
+        kind: Kind::Kafka(Scenario::Hub { encoding: "ndjson" }),
+        limits: &[limit(Figure::CpuPerMillion, 1.2, Some(0.8))],
+    },
+    Case {
+        name: "kafka_dead_sink",
+        title: "hub of 100 partitions, the sink dead for a minute",
+        kind: Kind::Kafka(Scenario::DeadSink { partitions: 100, dead: Duration::from_secs(60) }),
+        limits: &[limit(Figure::PeakMemory, 128.0, None)],
+    },
+    Case {
+        name: "kafka_join",
+        title: "start of a hub that joins its group (KIP-848)",
+        kind: Kind::Kafka(Scenario::Join),
+        limits: &[limit(Figure::FirstRecord, 1.0, None)],
+    },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_its_case_or_its_family() {
+        let meant = |name| CASES.iter().filter(|case| case.is_meant_by(name)).count();
+        assert_eq!([meant("kafka"), meant("kafka_join"), meant("syslog")], [6, 1, 2]);
+        assert_eq!([meant("json"), meant("kaf"), meant("")], [1, 0, 0]);
+    }
+}

@@ -7,6 +7,10 @@ pub(crate) enum Figure {
     CpuPerGigabyte,
     /// 10⁶ bytes of input per second of wall time, start and end of the process included.
     Throughput,
+    /// CPU seconds of all threads per 10⁶ events.
+    CpuPerMillion,
+    /// 10³ events per second of wall time, the start of the process included.
+    EventRate,
     /// CPU seconds with transforms and routes, by those of the same input without.
     CpuRatio,
     /// Per cent of one core, over the steady phase.
@@ -15,6 +19,8 @@ pub(crate) enum Figure {
     PeakMemory,
     /// Seconds from the start of the process to the first new line in the sink.
     FirstLine,
+    /// Seconds from the start of the process to the first record as a document in the sink.
+    FirstRecord,
     /// Messages that the kernel dropped, as the daemon tells.
     LostMessages,
 }
@@ -38,10 +44,13 @@ impl Figure {
         match self {
             Self::CpuPerGigabyte => "cpu-s/GB",
             Self::Throughput => "MB/s",
+            Self::CpuPerMillion => "cpu-s/million events",
+            Self::EventRate => "thousand events/s",
             Self::CpuRatio => "× the CPU",
             Self::CpuShare => "% of a core",
             Self::PeakMemory => "MiB",
             Self::FirstLine => "s to the first line",
+            Self::FirstRecord => "s to the first record",
             Self::LostMessages => "messages lost",
         }
     }
@@ -49,7 +58,7 @@ impl Figure {
     /// Whether `value` is at least as good as `bound`.
     pub(crate) fn reaches(self, value: f64, bound: f64) -> bool {
         match self {
-            Self::Throughput => value >= bound,
+            Self::Throughput | Self::EventRate => value >= bound,
             _ => value <= bound,
         }
     }
@@ -91,6 +100,7 @@ mod tests {
     #[test]
     fn more_throughput_is_better_and_less_of_everything_else() {
         assert!(Figure::Throughput.reaches(300.0, 250.0) && !Figure::Throughput.reaches(200.0, 250.0));
+        assert!(Figure::EventRate.reaches(300.0, 300.0) && !Figure::EventRate.reaches(299.0, 300.0));
         assert!(Figure::PeakMemory.reaches(30.0, 48.0) && !Figure::PeakMemory.reaches(60.0, 48.0));
     }
 }

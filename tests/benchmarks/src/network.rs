@@ -1,6 +1,6 @@
 //! A daemon that takes syslog from the network: its cost, what it loses at a high rate, what idle connections cost.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use logweir_benchmarks::generate::{LineFormat, LineGenerator};
 use logweir_benchmarks::pace::{Pacer, wait_for};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::Workplace;
 use crate::figures::{Figure, Measurement};
 use crate::process::{Daemon, SinkProcess};
+use crate::{Workplace, admin};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const SENDER_TURN: Duration = Duration::from_millis(1);
@@ -145,7 +145,7 @@ impl Scene {
         std::fs::write(&config, text)?;
         let mut daemon = Daemon::start(&workplace.binary, &config, &log)?;
         wait_for(PATIENCE, || match daemon.ended() {
-            Ok(None) => get(admin, "/ready").ok().filter(|answer| answer.starts_with("HTTP/1.1 200")),
+            Ok(None) => admin::get(admin, "/ready").ok(),
             _ => Some(String::new()),
         })
         .filter(|answer| !answer.is_empty())
@@ -155,10 +155,8 @@ impl Scene {
 
     /// A count of the only listener.
     fn listener(&self, name: &str) -> Result<u64> {
-        let answer = get(self.admin, "/api/sources")?;
-        let (_, body) = answer.split_once("\r\n\r\n").context("no answer")?;
-        let body: serde_json::Value = serde_json::from_str(body)?;
-        body["sources"]["net"]["listeners"][0][name].as_u64().with_context(|| format!("no {name}"))
+        let source = admin::source(self.admin, "net")?;
+        source["listeners"][0][name].as_u64().with_context(|| format!("no {name}"))
     }
 
     fn kernel_drops(&self) -> Result<u64> {
@@ -177,12 +175,4 @@ impl Scene {
         ensure!(arrived == expected, "{expected} documents expected, {arrived} arrived: {}", log());
         Ok(())
     }
-}
-
-fn get(address: SocketAddr, path: &str) -> Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
 }

@@ -21,9 +21,13 @@ pub(crate) const MEASURE_COMMAND: &str = "measure";
 /// The kernel counts process times in hundredths of a second on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Serves a sink until killed.
-pub(crate) fn serve_sink() -> Result<()> {
-    let sink = Sink::bind()?;
+/// What a measured process may take at most, in seconds.
+const LONGEST_RUN: &str = "600";
+
+/// Serves a sink at the address that the only argument names until killed.
+pub(crate) fn serve_sink(arguments: &[String]) -> Result<()> {
+    let address = arguments.first().context("no address to serve a sink at")?;
+    let sink = Sink::bind(address.parse()?)?;
     writeln!(io::stdout(), "{}", sink.address()?)?;
     Ok(sink.serve()?)
 }
@@ -60,6 +64,7 @@ pub(crate) struct Used {
 pub(crate) fn run_once(binary: &Path, config: &Path, log: &Path) -> Result<Used> {
     let output = Command::new(std::env::current_exe()?)
         .arg(MEASURE_COMMAND)
+        .args(["timeout", "--foreground", "--signal=KILL", LONGEST_RUN])
         .arg(binary)
         .args(["run", "--once"])
         .arg(config)
@@ -79,13 +84,26 @@ pub(crate) struct SinkProcess {
 }
 
 impl SinkProcess {
+    /// A sink at a free port of loopback.
     pub(crate) fn start() -> Result<Self> {
-        let mut child =
-            Command::new(std::env::current_exe()?).arg(SINK_COMMAND).stdout(Stdio::piped()).spawn()?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// A sink at the place of one that has ended.
+    pub(crate) fn start_at(address: SocketAddr) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg(SINK_COMMAND)
+            .arg(address.to_string())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let mut line = String::new();
         let output = child.stdout.take().context("the sink has no output")?;
         BufReader::new(output).read_line(&mut line)?;
         Ok(Self { child, address: line.trim().parse().context("the sink told no address")? })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn url(&self) -> String {

@@ -8,19 +8,22 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::cases::Case;
-use crate::figures::{Figure, Measurement};
-use crate::{Settings, machine, workspace_root};
+use crate::figures::Figure;
+use crate::{Results, Settings, machine, workspace_root};
 
-/// One Markdown row a figure: what was measured, what it must be, what we aim at, and how it stands.
-pub(crate) fn table(results: &[(&Case, Measurement)]) -> String {
+/// One Markdown row a figure: what was measured, what it must be, what we aim at, and how it stands; below, what was not run.
+pub(crate) fn table(results: &Results) -> String {
     let mut text = String::from("| case | measured | must | aim | verdict |\n|---|---|---|---|---|\n");
-    for (case, measurement) in results {
+    for (case, measurement) in &results.measured {
         let mut title = case.title;
         for &(figure, value) in measurement.figures() {
             // Writing to a string does not fail.
             writeln!(text, "| {title} {}", row(case, figure, value)).ok();
             title = "";
         }
+    }
+    for (case, reason) in &results.not_run {
+        writeln!(text, "\n{} was not run: {reason}", case.name).ok();
     }
     text
 }

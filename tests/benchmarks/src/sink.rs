@@ -59,12 +59,12 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Binds a free loopback port.
+    /// Binds an address.
     ///
     /// # Errors
-    /// When no port can be bound.
-    pub fn bind() -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(("127.0.0.1", 0))?, counts: Arc::default() })
+    /// When it cannot be bound.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind(address)?, counts: Arc::default() })
     }
 
     /// Where the sink listens.
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_document_gets_one_item_and_is_counted() {
-        let sink = Sink::bind().unwrap();
+        let sink = Sink::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = sink.address().unwrap();
         std::thread::spawn(move || sink.serve());
 

@@ -6,9 +6,7 @@
 //! the test with one sentence; nothing is skipped. Never: a server that this program did not start.
 
 mod elasticsearch;
-mod java;
 pub(crate) mod kafka;
-mod keeper;
 mod opensearch;
 pub(crate) mod secured;
 
@@ -19,12 +17,12 @@ use std::process::Child;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use logweir_benchmarks::servers::{Keeper, java};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::http::{self, Answer};
 use super::within;
-use keeper::Keeper;
 
 /// A cold start took nine seconds on two idle cores.
 const START_PATIENCE: Duration = Duration::from_secs(120);
@@ -63,8 +61,6 @@ pub(crate) struct Service {
 static ELASTICSEARCH: LazyLock<Mutex<Service>> = LazyLock::new(|| Mutex::new(elasticsearch::start()));
 static OPENSEARCH: LazyLock<Mutex<Service>> = LazyLock::new(|| Mutex::new(opensearch::start()));
 static SECURED: LazyLock<Mutex<Service>> = LazyLock::new(|| Mutex::new(secured::start()));
-/// Two Maven runs at once would write the same local repository.
-static MAVEN: Mutex<()> = Mutex::new(());
 
 /// The Elasticsearch of this run; the caller has it alone until the guard drops.
 pub(crate) fn elasticsearch() -> MutexGuard<'static, Service> {
@@ -83,10 +79,10 @@ pub(crate) fn secured() -> MutexGuard<'static, Service> {
 
 impl Service {
     fn start(launch: Box<dyn Launch>, folder: TempDir, address: SocketAddr) -> Self {
-        let mut keeper = Keeper::over(folder.path());
+        let mut keeper = Keeper::over(folder.path()).unwrap();
         let folder = folder.keep();
         let launched = launch.launch(&folder, address);
-        keeper.keep(launched.pid);
+        keeper.keep(launched.pid).unwrap();
         let service = Self { address, folder, launch, launched, keeper };
         service.wait_until_ready();
         service
@@ -120,7 +116,7 @@ impl Service {
     /// Starts it again over the same folder and port after [`Service::kill`].
     pub(crate) fn start_again(&mut self) {
         self.launched = self.launch.launch(&self.folder, self.address);
-        self.keeper.keep(self.launched.pid);
+        self.keeper.keep(self.launched.pid).unwrap();
         self.wait_until_ready();
     }
 
@@ -176,14 +172,9 @@ fn folder(name: &str) -> TempDir {
     folder
 }
 
-/// Where archives are kept between runs: `LOGWEIR_SERVICES_CACHE`, else under the target directory.
+/// Where archives are kept between runs.
 fn cache() -> PathBuf {
-    let folder = std::env::var_os("LOGWEIR_SERVICES_CACHE").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("services-cache"),
-        PathBuf::from,
-    );
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
+    java::cache(Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()).unwrap()
 }
 
 #[test]

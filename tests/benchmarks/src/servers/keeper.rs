@@ -1,14 +1,15 @@
-//! A shell that outlives the test program by a moment: it ends the server and removes its folder.
+//! A shell that outlives this program by a moment: it ends the server and removes its folder.
 //!
-//! Servers live in statics, which Rust never drops, and a test program may be killed. The keeper waits on a pipe from
+//! Servers live in statics, which Rust never drops, and a program may be killed. The keeper waits on a pipe from
 //! this program; when the pipe closes, for whatever reason, it acts.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// The handle: process ids go in, and the end of this program is the signal.
-pub(super) struct Keeper {
+#[derive(Debug)]
+pub struct Keeper {
     input: ChildStdin,
     /// Never waited for: it ends after this program.
     _shell: Child,
@@ -16,7 +17,10 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// A keeper over a server's folder.
-    pub(super) fn over(folder: &Path) -> Self {
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub fn over(folder: &Path) -> io::Result<Self> {
         // An interrupt at the terminal reaches this shell too, and must not end it. A server may write for a moment
         // after its end was ordered, so the folder is removed until it is gone. A Java that is killed leaves the socket
         // behind by which its agents were attached, always in /tmp.
@@ -30,13 +34,16 @@ impl Keeper {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { input: shell.stdin.take().unwrap(), _shell: shell }
+            .spawn()?;
+        let input = shell.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self { input, _shell: shell })
     }
 
     /// From now on, `pid` is the server to end.
-    pub(super) fn keep(&mut self, pid: u32) {
-        writeln!(self.input, "{pid}").unwrap();
+    ///
+    /// # Errors
+    /// When the shell has ended.
+    pub fn keep(&mut self, pid: u32) -> io::Result<()> {
+        writeln!(self.input, "{pid}")
     }
 }
