@@ -41,7 +41,16 @@ pub struct BulkEncoder {
     names: Vec<(FormatId, Arc<str>)>,
     /// Data streams that events name themselves.
     own_names: HashMap<String, Arc<str>>,
-    own_name: Arc<str>,
+    /// That of the last such event: the next one's is mostly the same.
+    own: OwnName,
+}
+
+/// A data stream, and what an event names it by.
+#[derive(Debug, Default)]
+struct OwnName {
+    dataset: Vec<u8>,
+    namespace: Vec<u8>,
+    name: Option<Arc<str>>,
 }
 
 impl BulkEncoder {
@@ -59,22 +68,28 @@ impl BulkEncoder {
             action,
             names: Vec::new(),
             own_names: HashMap::new(),
-            own_name: Arc::default(),
+            own: OwnName::default(),
         }
     }
 
     /// The data stream of an event that names one itself.
-    #[cold]
     fn own_target(&mut self, batch: &Batch, index: usize) -> &Arc<str> {
-        let name = name_of(batch, index);
-        if self.own_names.len() >= OWN_NAMES_MAX {
-            self.own_names.clear();
+        let (dataset, namespace) = parts_of(batch, index);
+        let OwnName { dataset: last_dataset, namespace: last_namespace, name } = &mut self.own;
+        if *last_dataset != dataset || *last_namespace != namespace {
+            last_dataset.clear();
+            last_dataset.extend_from_slice(dataset);
+            last_namespace.clear();
+            last_namespace.extend_from_slice(namespace);
+            *name = None;
         }
-        let name = self.own_names.entry(name).or_insert_with_key(|name| name.as_str().into());
-        if !Arc::ptr_eq(name, &self.own_name) {
-            self.own_name = Arc::clone(name);
-        }
-        &self.own_name
+        name.get_or_insert_with(|| {
+            if self.own_names.len() >= OWN_NAMES_MAX {
+                self.own_names.clear();
+            }
+            let name = data_stream_name(dataset, namespace);
+            Arc::clone(self.own_names.entry(name).or_insert_with_key(|name| name.as_str().into()))
+        })
     }
 }
 
@@ -96,7 +111,8 @@ impl Encode for BulkEncoder {
         }
         let known = self.names.iter().position(|(format, _)| *format == event.format);
         let place = known.unwrap_or_else(|| {
-            self.names.push((event.format, name_of(batch, index).into()));
+            let (dataset, namespace) = parts_of(batch, index);
+            self.names.push((event.format, data_stream_name(dataset, namespace).into()));
             self.names.len() - 1
         });
         &self.names[place].1
@@ -128,19 +144,18 @@ fn push_action(target: &str, id: &[u8], out: &mut Writer) {
     }
 }
 
-/// The data stream of an event.
-fn name_of(batch: &Batch, index: usize) -> String {
-    let dataset = text_of(batch, index, key::DATA_STREAM_DATASET);
-    let namespace = text_of(batch, index, key::DATA_STREAM_NAMESPACE);
-    data_stream_name(&dataset.unwrap_or_default(), &namespace.unwrap_or_default())
+/// The dataset and the namespace of an event; empty where it has none.
+fn parts_of(batch: &Batch, index: usize) -> (&[u8], &[u8]) {
+    let part = |key| text_of(batch, index, key).unwrap_or_default();
+    (part(key::DATA_STREAM_DATASET), part(key::DATA_STREAM_NAMESPACE))
 }
 
-fn text_of(batch: &Batch, index: usize, key: KeyId) -> Option<Vec<u8>> {
+fn text_of(batch: &Batch, index: usize, key: KeyId) -> Option<&[u8]> {
     if let Some(value) = batch.get(index, key) {
-        return batch.text(value).map(<[u8]>::to_vec);
+        return batch.text(value);
     }
     match batch.constant(index, key)? {
-        ConstantValue::Text(text) => Some(text.clone().into_bytes()),
+        ConstantValue::Text(text) => Some(text.as_bytes()),
         _ => None,
     }
 }
