@@ -41,8 +41,8 @@ const JOIN_AGAIN: Duration = Duration::from_secs(2);
 /// Settings that the brokers have where they assign.
 const OF_MEMBERS: [&str; 3] =
     ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"];
-/// The largest fetch is this part of the client's queue.
-const FETCHES_IN_QUEUE: usize = 2;
+/// The largest fetch is this part of the client's queue. Brokers count it compressed, so it takes several times as much here.
+const FETCHES_IN_QUEUE: usize = 8;
 /// What the client takes as the least: its `message.max.bytes`.
 const FETCH_MIN: usize = 1_000_000;
 /// How long a partition is not fetched when the client's queue is full. The client's default is a second, in which the
