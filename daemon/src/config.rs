@@ -27,6 +27,8 @@ mod schema;
 pub(crate) mod secret;
 pub(crate) mod settings;
 pub(crate) mod sources;
+#[cfg(feature = "kafka")]
+pub(crate) mod transactions;
 mod transforms;
 pub(crate) mod units;
 mod value;

@@ -18,6 +18,8 @@ use logweir_outputs::output::{Output, OutputDependencies};
 use logweir_pipeline::checkpoint::Checkpoints;
 use logweir_pipeline::event::Constants;
 use logweir_pipeline::installation::Installation;
+#[cfg(feature = "kafka")]
+use logweir_pipeline::kafka::transaction::Transaction;
 use logweir_pipeline::router::{Branch, Way};
 use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
 #[cfg(feature = "kafka")]
@@ -80,8 +82,15 @@ impl Topology {
         let statuses = outputs.iter().map(|output| Arc::clone(&output.status)).collect();
 
         let (batches, inboxes) = channels(config.settings.workers);
-        let starter =
-            SourceStarter { batches, memory: &memory, stop: &stop, once, checkpoints: &checkpoints };
+        let starter = SourceStarter {
+            batches,
+            memory: &memory,
+            stop: &stop,
+            once,
+            checkpoints: &checkpoints,
+            #[cfg(feature = "kafka")]
+            outputs: &outputs,
+        };
         let started = starter.start(config, &installation)?;
         let ways = ways(config);
         let names = config.used_sources().map(|source| source.name.as_str());
@@ -193,6 +202,8 @@ struct SourceStarter<'a> {
     stop: &'a Stop,
     once: bool,
     checkpoints: &'a Arc<Checkpoints>,
+    #[cfg(feature = "kafka")]
+    outputs: &'a [Output],
 }
 
 /// The running sources, and what there is to see of them.
@@ -263,6 +274,11 @@ impl SourceStarter<'_> {
                 SourceKind::Kafka(kafka) => {
                     let kafka = KafkaSource::new((**kafka).clone(), context)
                         .with_context(|| format!("cannot start the source `{}`", source.name))?;
+                    let transaction = self.transaction(config, index);
+                    let kafka = match transaction {
+                        Some(transaction) => kafka.within(transaction),
+                        None => kafka,
+                    };
                     started.kafka.push((source.name.clone(), kafka.status()));
                     started.sources.spawn(&source.name, self.stop, move || Ok(kafka.run()?))?;
                 }
@@ -275,6 +291,16 @@ impl SourceStarter<'_> {
             }
         }
         Ok(started)
+    }
+}
+
+#[cfg(feature = "kafka")]
+impl SourceStarter<'_> {
+    /// The transactions in which the events of a source are written, if they are.
+    fn transaction(&self, config: &Config, source: usize) -> Option<Arc<dyn Transaction>> {
+        let (_, way) = config.routed_sources().nth(source)?;
+        let output = config::transactions::output_of(way, &config.outputs)?;
+        self.outputs.get(output)?.transaction.clone()
     }
 }
 

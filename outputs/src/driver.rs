@@ -2,7 +2,8 @@
 //!
 //! Owns: [`Driver`], one a configured output.
 //! Promises: each item of each payload is settled exactly once: delivered, or in the dead letter and rejected; what
-//! is neither is sent again without end; the loop ends when every lane is gone and everything is settled.
+//! is neither is sent again without end, or given back to its source; the loop ends when every lane is gone and everything
+//! is settled.
 //! Never: looks into a body.
 
 use std::sync::Arc;
@@ -202,6 +203,11 @@ impl<C: Client> Shared<C> {
             }
             Verdict::Mixed(mixed) => Ok(self.settle_mixed(payload, mixed).await),
             Verdict::Retry(trouble) => Ok(Rest::Again(payload, trouble)),
+            Verdict::Abandoned => {
+                add(&self.status.retried, payload.len());
+                payload.abandoned();
+                Ok(Rest::Nothing)
+            }
             Verdict::Refused(refusal) => Ok(self.settle_refused(payload, refusal).await),
             Verdict::Closed(reason) => Err(Ended(reason)),
         }

@@ -58,6 +58,8 @@ pub struct LaneConfig {
     pub queue_bytes: usize,
     /// Whether bodies are compressed with gzip.
     pub gzip: bool,
+    /// Whether a source waits for what it handed over before it goes on: then nothing waits for more.
+    pub source_waits: bool,
 }
 
 impl Default for LaneConfig {
@@ -68,6 +70,7 @@ impl Default for LaneConfig {
             flush_after: Duration::from_millis(200),
             queue_bytes: 16 * 1024 * 1024,
             gzip: false,
+            source_waits: false,
         }
     }
 }
@@ -306,7 +309,7 @@ impl<E: Encode> Lane for OutputLane<E> {
 
     fn idle(&mut self) {
         let is_half_full = self.open.as_ref().is_some_and(|open| open.body.len() >= self.limit / 2);
-        if is_half_full && self.sources_are_slow() {
+        if self.config.source_waits || (is_half_full && self.sources_are_slow()) {
             self.send();
         }
     }

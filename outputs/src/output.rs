@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use logweir_pipeline::buffers::BufferPool;
+#[cfg(feature = "kafka")]
+use logweir_pipeline::kafka::transaction::Transaction;
 use logweir_pipeline::worker::Lane;
 use logweir_pipeline::{Keys, Memory};
 use tokio::runtime::Handle;
@@ -24,7 +26,9 @@ use crate::elasticsearch::{BulkEncoder, ElasticsearchClient, ElasticsearchConfig
 use crate::encode::Encode;
 use crate::file::{FileClient, FileConfig, FileEncoder, FileOutputError, PathTemplate};
 #[cfg(feature = "kafka")]
-use crate::kafka::{KafkaClient, KafkaConfig, KafkaEncoder, KafkaOutputError, RecordTemplate};
+use crate::kafka::{
+    KafkaClient, KafkaConfig, KafkaEncoder, KafkaOutputError, RecordTemplate, TransactionalClient,
+};
 use crate::lane::{BUFFER_MIN, LaneConfig, LaneShared, OutputLane};
 use crate::status::OutputStatus;
 
@@ -98,6 +102,9 @@ pub struct Output {
     pub driver: JoinHandle<DriverEnd>,
     /// How it is doing.
     pub status: Arc<OutputStatus>,
+    /// The transactions that its source is to begin and end, if it writes in such.
+    #[cfg(feature = "kafka")]
+    pub transaction: Option<Arc<dyn Transaction>>,
 }
 
 /// Why an output cannot start.
@@ -170,9 +177,19 @@ impl Output {
             #[cfg(feature = "kafka")]
             OutputKind::Kafka(kafka) => {
                 let template = RecordTemplate::new(kafka, &keys)?;
-                let client = KafkaClient::new(kafka, Arc::clone(&status)).map_err(KafkaOutputError::from)?;
                 let encoder = move || KafkaEncoder::new(Arc::clone(&keys), template.clone());
-                Ok(Self::start(client, encoder, config, dependencies, status))
+                let Some(transaction) = &kafka.transaction else {
+                    let client =
+                        KafkaClient::new(kafka, Arc::clone(&status)).map_err(KafkaOutputError::from)?;
+                    return Ok(Self::start(client, encoder, config, dependencies, status));
+                };
+                let client = TransactionalClient::new(kafka, transaction, Arc::clone(&status))
+                    .map_err(KafkaOutputError::from)?;
+                let lane = LaneConfig { source_waits: true, ..config.lane };
+                let config = OutputConfig { lane, ..config };
+                let transaction: Arc<dyn Transaction> = client.transaction();
+                let output = Self::start(client, encoder, config, dependencies, status);
+                Ok(Self { transaction: Some(transaction), ..output })
             }
             OutputKind::File(file) => {
                 let template = PathTemplate::new(&file.path, &keys).map_err(FileOutputError::from)?;
@@ -210,6 +227,12 @@ impl Output {
         let shared = LaneShared { payloads, queue, memory, buffers, status: Arc::clone(&status) };
         let lane = config.lane;
         let make = move || -> Box<dyn Lane> { Box::new(OutputLane::new(encoder(), lane, shared.clone())) };
-        Self { lanes: LaneFactory { make: Box::new(make) }, driver, status }
+        Self {
+            lanes: LaneFactory { make: Box::new(make) },
+            driver,
+            status,
+            #[cfg(feature = "kafka")]
+            transaction: None,
+        }
     }
 }

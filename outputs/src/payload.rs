@@ -164,6 +164,13 @@ impl Payload {
         }
     }
 
+    /// Its source reads everything again.
+    pub fn abandoned(self) {
+        for slice in self.contents.slices {
+            slice.ack.read_again();
+        }
+    }
+
     /// The dead-letter output has this item.
     pub fn rejected(&self, item: usize) {
         let slice = self.contents.slices.partition_point(|slice| slice.end as usize <= item);

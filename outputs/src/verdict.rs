@@ -21,6 +21,8 @@ pub enum Verdict {
     /// The store will not take the payload as a whole: too large, or malformed. Halves are tried; a single item is
     /// rejected.
     Refused(Refusal),
+    /// What was written of the payload will not be seen, and its source reads its events again.
+    Abandoned,
     /// The output has ended for good, as a closed pipe has.
     Closed(String),
 }

@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::stream::Stream;
 
+/// The name of the drop of events that their source reads again.
+const READ_AGAIN: &str = "read again";
+
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -23,6 +26,8 @@ pub struct Outcome {
     pub dropped: BTreeMap<Arc<str>, u64>,
     /// Whether every holder was done with the batch.
     pub complete: bool,
+    /// Whether the source reads the batch again: all of it counts as dropped, and no position moves over it.
+    pub again: bool,
 }
 
 /// One holder's share of a batch.
@@ -38,6 +43,7 @@ struct Shared {
     sequence: u64,
     events: u64,
     failed: AtomicBool,
+    again: AtomicBool,
     /// Touched only when something is refused or dropped.
     exceptions: Mutex<Exceptions>,
 }
@@ -52,13 +58,20 @@ impl Ack {
     /// The first handle for the batch that the stream numbered `sequence`.
     pub(crate) fn new(stream: Arc<Stream>, sequence: u64, events: u64) -> Self {
         let exceptions = Mutex::default();
-        let shared = Shared { stream, sequence, events, failed: AtomicBool::new(false), exceptions };
+        let (failed, again) = (AtomicBool::new(false), AtomicBool::new(false));
+        let shared = Shared { stream, sequence, events, failed, again, exceptions };
         Self { shared: Arc::new(shared), done: false }
     }
 
     /// This holder has delivered, dead-lettered or dropped all that it held.
     pub fn done(mut self) {
         self.done = true;
+    }
+
+    /// This holder gives the batch back: the transaction that it was part of has failed, and its source reads it again.
+    pub fn read_again(self) {
+        self.shared.again.store(true, Ordering::Release);
+        self.done();
     }
 
     /// An output refused the batch's event number `event` for good, and the dead-letter output has it.
@@ -99,11 +112,17 @@ impl Drop for Ack {
 impl Drop for Shared {
     fn drop(&mut self) {
         let exceptions = std::mem::take(self.exceptions.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let again = *self.again.get_mut();
         let outcome = Outcome {
             events: self.events,
-            rejected: exceptions.rejected.len() as u64,
-            dropped: exceptions.dropped,
-            complete: !*self.failed.get_mut(),
+            rejected: if again { 0 } else { exceptions.rejected.len() as u64 },
+            dropped: if again {
+                BTreeMap::from([(READ_AGAIN.into(), self.events)])
+            } else {
+                exceptions.dropped
+            },
+            complete: !again && !*self.failed.get_mut(),
+            again,
         };
         self.stream.settle(self.sequence, outcome);
     }

@@ -8,6 +8,7 @@
 
 pub mod headers;
 pub mod topic_name;
+pub mod transaction;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,7 +45,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("enable.gapless.guarantee", "one refused record would end the output"),
     ("acks", "only records that all replicas have are acknowledged"),
     ("request.required.acks", "only records that all replicas have are acknowledged"),
-    ("transactional.id", "logweir sets it itself"),
+    ("transactional.id", "use `transactional_id`"),
     ("retries", "logweir tries again without end"),
     ("message.send.max.retries", "logweir tries again without end"),
     ("delivery.timeout.ms", "logweir tries again without end"),

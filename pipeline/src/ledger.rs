@@ -71,9 +71,10 @@ impl SourceLedger {
         }
     }
 
-    /// A batch was settled. One that is not complete stays in flight: it is read again after a restart.
+    /// A batch was settled. One that is not complete stays in flight, to be read again after a restart, unless its source
+    /// reads it again by itself.
     pub(crate) fn settled(&self, outcome: Outcome) {
-        if !outcome.complete {
+        if !outcome.complete && !outcome.again {
             return;
         }
         let dropped = outcome.dropped.values().sum::<u64>();

@@ -220,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_again_is_no_longer_in_flight_and_holds_the_position_back() {
+        let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
+        let ack = stream.begin(at(10), 3, 10);
+        ack.rejected(1);
+        ack.clone().read_again();
+        ack.done();
+        assert_eq!(stream.acknowledged(), at(0));
+        assert!(!stream.is_under_way() && !stream.is_settled());
+        let counts = stream.source().ledger.counts();
+        assert_eq!((counts.dropped["read again"], counts.rejected, counts.in_flight), (3, 0, 0));
+        assert!(counts.adds_up());
+    }
+
+    #[test]
     fn a_handle_that_is_only_dropped_holds_the_position_back() {
         let stream = testing::stream(testing::source(ConstantSet::default()), ConstantSet::default());
         let failing = stream.begin(at(10), 1, 10);

@@ -18,6 +18,7 @@ mod kafka_output;
 mod kafka_secured;
 mod kafka_source;
 mod kafka_support;
+mod kafka_transactions;
 mod kill;
 mod once;
 mod own_files;

@@ -28,6 +28,8 @@ use super::routes;
 use super::schema::{SectionKind, Table};
 use super::settings::{ADMIN, Admin, DEAD_LETTER, DeadLetter, GLOBAL, Settings};
 use super::sources::{self, Source};
+#[cfg(feature = "kafka")]
+use super::transactions;
 use super::transforms::{self, TRANSFORM};
 use super::value::At;
 use super::ways::{self, Way};
@@ -124,6 +126,8 @@ impl Checker<'_> {
         let tests = self.tests(raw);
         let graph = Graph::new(&self.nodes, &mut self.decoder.diagnostics);
         let ways = ways::ways(&graph, &mut self.decoder.diagnostics);
+        #[cfg(feature = "kafka")]
+        transactions::check(&sources, &ways, &outputs, &mut self.decoder.diagnostics);
         leftovers::warn(&sources, &ways, &self.redactions, &outputs, &mut self.decoder.diagnostics);
         Some(Config {
             settings: settings?,

@@ -15,6 +15,8 @@ use logweir_pipeline::Keys;
 use super::component::{Component, Decode, Fed, describe_types};
 use super::decode::{Decoder, Found};
 use super::error::Diagnostic;
+#[cfg(feature = "kafka")]
+use super::error::Place;
 use super::schema::{Key, SectionKind, Table, table};
 use super::value::{At, Bytes, Integer};
 
@@ -72,6 +74,21 @@ pub(crate) struct Target {
     concurrency_max: usize,
     /// The path that it writes, if it writes a file.
     path: Option<At<String>>,
+    /// Where it says that it writes in transactions, if it does.
+    #[cfg(feature = "kafka")]
+    transactional: Option<Place>,
+}
+
+impl Target {
+    fn of(kind: OutputKind, concurrency_max: usize) -> Self {
+        Self {
+            kind,
+            concurrency_max,
+            path: None,
+            #[cfg(feature = "kafka")]
+            transactional: None,
+        }
+    }
 }
 
 /// An output of the config.
@@ -84,6 +101,9 @@ pub(crate) struct Output {
     /// What it writes to.
     pub(crate) kind: OutputKind,
     path: Option<At<String>>,
+    /// Where it says that it writes in transactions, if it does.
+    #[cfg(feature = "kafka")]
+    pub(super) transactional: Option<Place>,
 }
 
 /// The output of a section of this kind; what is wrong goes to the decoder.
@@ -103,9 +123,16 @@ pub(crate) fn decode(
         queue_bytes: common.queue_bytes.0,
         ..LaneConfig::default()
     };
-    let Target { kind, concurrency_max, path } = target?;
-    let driver = DriverConfig { concurrency_max, ..DriverConfig::default() };
-    Some(Output { name: name.to_owned(), config: OutputConfig { lane, driver }, kind, path })
+    let target = target?;
+    let driver = DriverConfig { concurrency_max: target.concurrency_max, ..DriverConfig::default() };
+    Some(Output {
+        name: name.to_owned(),
+        config: OutputConfig { lane, driver },
+        kind: target.kind,
+        path: target.path,
+        #[cfg(feature = "kafka")]
+        transactional: target.transactional,
+    })
 }
 
 /// Two outputs that write one file would write into each other's lines.

@@ -4,6 +4,9 @@
 //! Promises: an output gets an event of a source once at most; what goes nowhere is told.
 //! Never: resolves a name.
 
+#[cfg(feature = "kafka")]
+use std::collections::BTreeSet;
+
 use super::error::{Diagnostic, Severity};
 use super::graph::{Graph, Point, Role};
 
@@ -29,6 +32,13 @@ pub(crate) struct Branch {
 }
 
 impl Way {
+    /// Every output that they may reach.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn all_outputs(&self) -> BTreeSet<&str> {
+        let behind = self.branches.iter().flat_map(|branch| &branch.ways).flat_map(Self::all_outputs);
+        self.outputs.iter().map(String::as_str).chain(behind).collect()
+    }
+
     /// Whether some output takes the events.
     pub(crate) fn leads_somewhere(&self) -> bool {
         !self.outputs.is_empty() || !self.branches.is_empty()

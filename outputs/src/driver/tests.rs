@@ -124,6 +124,17 @@ impl Setup {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_given_back_is_neither_sent_again_nor_acknowledged() {
+    let mut setup = setup(vec![Verdict::Abandoned], false);
+    setup.write(&["one", "two"]).await;
+    assert_eq!(setup.finish().await, DriverEnd::Drained);
+    assert_eq!(setup.requests().len(), 1);
+    let counts = setup.source.stream.source().ledger.counts();
+    assert_eq!((counts.dropped["read again"], counts.delivered, counts.in_flight), (2, 0, 0));
+    assert!(!setup.source.stream.is_settled());
+}
+
 fn overload() -> Trouble {
     Trouble::new(Cause::Overload, "too many requests")
 }

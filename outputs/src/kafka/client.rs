@@ -90,6 +90,26 @@ impl KafkaClient {
         })
     }
 
+    /// Its producer.
+    pub(super) fn producer(&mut self) -> Arc<ThreadedProducer<Callbacks>> {
+        Arc::clone(&self.session.get_mut().producer)
+    }
+
+    /// The reports of its records.
+    pub(super) fn reports(&self) -> Arc<Reports> {
+        Arc::clone(&self.reports)
+    }
+
+    /// Sends by this producer from here on.
+    pub(super) async fn use_producer(&self, producer: &Arc<ThreadedProducer<Callbacks>>) {
+        let mut session = self.session.lock().await;
+        if !Arc::ptr_eq(&session.producer, producer) {
+            let old = std::mem::replace(&mut session.producer, Arc::clone(producer));
+            // It waits for a thread, and nobody waits for it.
+            tokio::task::spawn_blocking(move || drop(old));
+        }
+    }
+
     /// A producer that met an error which it cannot get over is replaced.
     async fn renew(&self, session: &mut Session) -> Result<(), Trouble> {
         let Some((code, reason)) = session.producer.client().fatal_error() else { return Ok(()) };
@@ -307,7 +327,7 @@ fn is_gone(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-fn new_producer(
+pub(super) fn new_producer(
     config: &ClientConfig,
     reports: &Arc<Reports>,
 ) -> Result<Arc<ThreadedProducer<Callbacks>>, KafkaError> {

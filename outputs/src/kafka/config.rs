@@ -4,11 +4,16 @@
 //! Promises: the producer is idempotent, waits for all replicas in sync and never gives a record up.
 //! Never: connects.
 
+use std::time::Duration;
+
 use logweir_pipeline::kafka::{KafkaConfigError, KafkaConnection, check_settings, with_defaults};
 use rdkafka::ClientConfig;
 
 use super::topic::TopicError;
 use crate::file::TemplateError;
+
+/// librdkafka's default.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Settings that a config may change.
 const DEFAULTS: &[(&str, &str)] = &[
@@ -38,6 +43,17 @@ pub struct KafkaConfig {
     pub record_bytes: usize,
     /// How topics that do not exist are created; none to wait until someone creates them.
     pub create_topics: Option<CreateTopics>,
+    /// The transactions with the positions of the source; none for records that are to be seen at once.
+    pub transaction: Option<TransactionConfig>,
+}
+
+/// The transactions of an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionConfig {
+    /// The `transactional.id`: of those who have it, only the one that came last goes on.
+    pub id: String,
+    /// How long a transaction takes up what is read before it is committed.
+    pub interval: Duration,
 }
 
 impl Default for KafkaConfig {
@@ -50,6 +66,7 @@ impl Default for KafkaConfig {
             compression: KafkaCompression::default(),
             record_bytes: 64 * 1024,
             create_topics: None,
+            transaction: None,
         }
     }
 }
@@ -104,6 +121,14 @@ pub enum KafkaOutputError {
 }
 
 impl KafkaConfig {
+    /// How long a transaction may be open before a broker aborts it.
+    #[must_use]
+    pub fn transaction_timeout(&self) -> Duration {
+        let passed = self.connection.librdkafka.get("transaction.timeout.ms");
+        let milliseconds = passed.and_then(|text| text.parse().ok());
+        milliseconds.map_or(TRANSACTION_TIMEOUT, Duration::from_millis)
+    }
+
     /// The settings of the producer.
     ///
     /// # Errors
@@ -114,7 +139,11 @@ impl KafkaConfig {
         config.set("enable.idempotence", "true");
         config.set("acks", "all");
         // Without end: a record that were given up could already stand in the topic, and would be sent a second time.
-        config.set("message.timeout.ms", "0");
+        // With transactions it is aborted with its transaction, whose end librdkafka makes the limit.
+        match &self.transaction {
+            Some(transaction) => config.set("transactional.id", &transaction.id),
+            None => config.set("message.timeout.ms", "0"),
+        };
         config.set("compression.type", self.compression.name());
         self.connection.set_statistics(&mut config);
         check_settings(&config)?;

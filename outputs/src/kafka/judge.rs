@@ -58,6 +58,14 @@ pub(super) fn judge(len: usize, failures: &[Failure], record_of: impl Fn(usize) 
     Verdict::Mixed(mixed)
 }
 
+/// Why a broker refuses a record for good, if this says so.
+pub(super) fn refusal(code: RDKafkaErrorCode) -> Option<Refusal> {
+    match fate(Failure { record: 0, code, is_local: false }) {
+        Fate::Rejected(refusal) | Fate::Suspected(refusal) => Some(refusal),
+        Fate::Again(_) => None,
+    }
+}
+
 fn fate(failure: Failure) -> Fate {
     let Failure { code, is_local, .. } = failure;
     let refusal = |status, label: &str| Refusal { status, label: label.to_owned(), reason: code.to_string() };

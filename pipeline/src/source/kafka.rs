@@ -3,7 +3,7 @@
 //! Owns: [`KafkaSource`], its configuration, its thread's beginning and end.
 //! Promises: the group's position moves only over records whose events are all settled, so what was not stored is read again
 //! by whoever gets the partition; a record that is read twice gives the same ids; while nobody takes batches the process
-//! stays a member of the group; a value, a null or garbage never stops it.
+//! stays a member of the group; within the transactions of an output its positions are committed by them alone; a value, a null or garbage never stops it.
 //! Never: parses a value; keeps a position of its own.
 
 mod assigned;
@@ -11,6 +11,7 @@ mod framing;
 mod group;
 mod place;
 mod reader;
+mod round;
 mod run;
 mod stall;
 mod status;
@@ -31,11 +32,15 @@ pub use topics::{TopicError, TopicPattern};
 
 use self::group::GroupContext;
 use self::reader::Reader;
+use self::round::Round;
 use super::SourceContext;
+use crate::kafka::transaction::{Step, Transaction, TransactionEnded};
 use crate::kafka::{KafkaConfigError, KafkaConnection, check_settings, with_defaults};
 
 /// How long the goodbye to the group may take at the end.
 const GOODBYE_MAX: Duration = Duration::from_secs(5);
+/// How long to wait for the beginning of transactions between two looks at the stop.
+const OPEN_PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before a group is joined again that knows another member of this name.
 const JOIN_AGAIN: Duration = Duration::from_secs(2);
 /// Settings that the brokers have where they assign.
@@ -108,6 +113,9 @@ pub enum KafkaSourceError {
         /// The client's words.
         reason: String,
     },
+    /// What is read goes into transactions, and there can be no more of them.
+    #[error(transparent)]
+    Transaction(#[from] TransactionEnded),
     /// The client says that it cannot go on.
     #[error("the group `{group}` has put this member out for good: {reason}")]
     Fatal {
@@ -130,6 +138,7 @@ pub struct KafkaSource {
     client: ClientConfig,
     context: SourceContext,
     status: Arc<KafkaSourceStatus>,
+    transaction: Option<Arc<dyn Transaction>>,
 }
 
 impl KafkaSourceConfig {
@@ -160,6 +169,8 @@ impl KafkaSourceConfig {
         };
         config.set("group.id", &self.group).set("group.protocol", protocol).set("auto.offset.reset", start);
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        // Also where positions are asked for: what a transaction is about to commit is waited for.
+        config.set("isolation.level", "read_committed");
         if let Some(name) = &self.group_instance_id {
             config.set("group.instance.id", name);
         }
@@ -190,7 +201,13 @@ impl KafkaSource {
     pub fn new(config: KafkaSourceConfig, context: SourceContext) -> Result<Self, KafkaSourceError> {
         let client = config.client_config()?;
         let status = Arc::new(KafkaSourceStatus::new(&config.group));
-        Ok(Self { config, client, context, status })
+        Ok(Self { config, client, context, status, transaction: None })
+    }
+
+    /// The same, with what it reads going into these transactions: its positions are committed by them alone.
+    #[must_use]
+    pub fn within(self, transaction: Arc<dyn Transaction>) -> Self {
+        Self { transaction: Some(transaction), ..self }
     }
 
     /// What there is to see of it.
@@ -232,14 +249,39 @@ impl KafkaSource {
             let reason = error.to_string().replace('\0', "");
             KafkaSourceError::Join { group: self.config.group.clone(), reason }
         };
+        if !self.opens()? {
+            return Ok(());
+        }
         let begins_at_first = self.config.start == StartAt::Earliest;
-        let context = GroupContext::new(&self.context.meta.name, Arc::clone(&self.status), begins_at_first);
+        let context = GroupContext::new(&self.context.meta.name, Arc::clone(&self.status), begins_at_first)
+            .in_transactions(self.transaction.is_some());
         let consumer: GroupConsumer = self.client.create_with_context(context).map_err(join)?;
         consumer.subscribe(&self.config.topic_names()).map_err(join)?;
         let (context, status) = (self.context.clone(), Arc::clone(&self.status));
-        let read = Reader::new(&consumer, &self.config, context, status).run();
+        let round = self.transaction.clone().map(Round::new);
+        let read = Reader::new(&consumer, &self.config, context, status, round).run();
         leave(consumer);
         read
+    }
+
+    /// Takes over the id of the transactions before anything is read, so that the positions of those who had it are known.
+    /// Says whether it did, and not the stop came first.
+    fn opens(&self) -> Result<bool, KafkaSourceError> {
+        let Some(transaction) = &self.transaction else { return Ok(true) };
+        let mut is_told = false;
+        while transaction.open(OPEN_PATIENCE)? != Step::Done {
+            if !std::mem::replace(&mut is_told, true) {
+                let source = &self.context.meta.name;
+                tracing::warn!(
+                    source,
+                    "the cluster does not answer that transactions may begin; waits for it"
+                );
+            }
+            if self.context.stop.is_asked() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

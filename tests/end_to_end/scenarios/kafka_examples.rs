@@ -6,10 +6,11 @@ use logweir_benchmarks::store::{Faults, Store};
 
 use super::assert_nothing_lost_nothing_doubled;
 use crate::support::daemon::{Daemon, binary};
-use crate::support::eventually;
+use crate::support::kafka::{Isolation, NewRecord, Record};
 use crate::support::scene::Scene;
 use crate::support::services::kafka::{Kafka, Listener, PASSWORD, USER};
 use crate::support::writer::append_numbered;
+use crate::support::{PATIENCE, eventually};
 
 const LINES: u64 = 2_000;
 
@@ -45,6 +46,45 @@ fn edge_and_hub_run_in_one_process() {
     let kafka = Kafka::start(1, &[]);
     let broker = kafka.addresses(Listener::Plaintext).remove(0);
     run("edge-hub-one-process.toml", &[("LOGWEIR_KAFKA_BROKER", broker)]);
+}
+
+#[test]
+fn what_failed_is_picked_out_of_kafka_into_kafka() {
+    let kafka = Kafka::start(1, &[]);
+    let client = kafka.client();
+    client.create_topic("logs.nginx.access", 2, 1);
+    let document = |number: u64| {
+        let status = if number.is_multiple_of(2) { 200 } else { 503 };
+        let dataset = "\"data_stream.dataset\":\"nginx.access\"";
+        format!("{{\"message\":\"{number}\",\"http.response.status_code\":{status},{dataset}}}")
+    };
+    client.produce("logs.nginx.access", (0..LINES).map(|number| NewRecord::of(document(number))));
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("config")).unwrap();
+    let shown = format!("{}/../config-examples/kafka-to-kafka.toml", env!("CARGO_MANIFEST_DIR"));
+    std::fs::copy(shown, scene.path("config/example.toml")).unwrap();
+    scene.write("config/admin.toml", format!("[admin]\nlisten = \"{}\"\n", scene.admin()));
+    let mut command = Command::new(binary());
+    command
+        .env("LOGWEIR_DATA_DIR", scene.path("data"))
+        .env("LOGWEIR_KAFKA_BROKER", kafka.addresses(Listener::Plaintext).remove(0));
+    let (config, log) = (scene.path("config"), scene.path("daemon.log"));
+    let mut daemon = Daemon::run_by(&mut command, &config, scene.admin(), &log);
+    eventually(format_args!("the group is at the end; {daemon}"), || {
+        let ends = client.end_offsets("logs.nginx.access").into_iter().map(Some).collect::<Vec<_>>();
+        (client.committed("failures", "logs.nginx.access") == ends).then_some(())
+    });
+    let wanted = usize::try_from(LINES / 2).unwrap();
+    let records = client.read_all("failures.nginx.access", wanted, Isolation::ReadCommitted, PATIENCE);
+    let number = |record: Record| {
+        let value = serde_json::from_slice::<serde_json::Value>(&record.value.unwrap()).unwrap();
+        assert_eq!(value["http.response.status_code"], 503);
+        value["message"].as_str().unwrap().parse::<u64>().unwrap()
+    };
+    let mut numbers = records.into_iter().map(number).collect::<Vec<_>>();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..LINES).filter(|number| !number.is_multiple_of(2)).collect::<Vec<_>>());
+    assert!(daemon.terminate().success(), "{daemon}");
 }
 
 #[test]

@@ -144,6 +144,7 @@ impl Settled {
                 Verdict::Refused(refusal) => return Ok(Some(refusal)),
                 Verdict::Retry(trouble) => reason = trouble.reason,
                 Verdict::Closed(ended) => bail!("the output has ended: {ended}"),
+                Verdict::Abandoned => bail!("the output gave the events back"),
             }
             tokio::time::sleep(wait).await;
             wait *= 2;

@@ -30,5 +30,5 @@ impl Words for ConsoleEncoding {
 
 pub(super) fn target(found: &Found<'_>, _: &Arc<Keys>, decoder: &mut Decoder<'_>) -> Option<Target> {
     let encoding = ConsoleKeys::decode(found, decoder)?.format;
-    Some(Target { kind: OutputKind::Console(ConsoleConfig { encoding }), concurrency_max: 1, path: None })
+    Some(Target::of(OutputKind::Console(ConsoleConfig { encoding }), 1))
 }

@@ -95,7 +95,7 @@ pub(super) fn target(found: &Found<'_>, _: &Arc<Keys>, decoder: &mut Decoder<'_>
         return None;
     }
     let kind = OutputKind::Elasticsearch(config);
-    complete.then_some(Target { kind, concurrency_max: store.concurrency_max.0, path: None })
+    complete.then_some(Target::of(kind, store.concurrency_max.0))
 }
 
 /// At most one way to say who we are.

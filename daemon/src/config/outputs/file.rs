@@ -58,5 +58,5 @@ pub(super) fn target(found: &Found<'_>, keys: &Arc<Keys>, decoder: &mut Decoder<
         gzip_rotated: file.gzip_rotated,
         open_files_max: file.open_files_max.0,
     };
-    Some(Target { kind: OutputKind::File(config), concurrency_max: 1, path: Some(path) })
+    Some(Target { path: Some(path), ..Target::of(OutputKind::File(config), 1) })
 }

@@ -5,9 +5,11 @@
 //! Never: connects.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use logweir_outputs::kafka::{
     CreateTopics, KafkaCompression, KafkaConfig, KafkaEncoding, KafkaOutputError, RecordTemplate,
+    TransactionConfig,
 };
 use logweir_outputs::output::OutputKind;
 use logweir_pipeline::Keys;
@@ -19,6 +21,9 @@ use super::super::schema::{Key, Table, table};
 use super::super::value::tables::Nested;
 use super::super::value::{At, Bytes, Integer, Words};
 use super::Target;
+
+/// The longest time that a transaction may take up what is read: brokers end those that are open for long.
+const INTERVAL_MAX: Duration = Duration::from_secs(10);
 
 pub(super) const KEYS: &[&[Key]] = &[RecordKeys::KEYS, kafka::KEYS[0], kafka::KEYS[1], kafka::KEYS[2]];
 
@@ -40,6 +45,12 @@ table! {
         compression: KafkaCompression = "lz4",
         /// How topics that do not exist are created. Absent: they are waited for.
         create_topics: Option<Nested<CreateTopicsKeys>>,
+        /// Writes records and commits the positions of the source in one transaction under this id, so that readers with
+        /// `isolation.level = "read_committed"` see each result once. The events must come from one source of type kafka with the
+        /// same brokers. Every running logweir needs its own id, and the same again after a restart.
+        transactional_id: Option<At<String>>,
+        /// How long a transaction takes up what is read before it is committed, "10s" at most.
+        transaction_interval: At<Duration> = "100ms",
     }
 }
 
@@ -71,6 +82,25 @@ pub(super) fn target(found: &Found<'_>, keys: &Arc<Keys>, decoder: &mut Decoder<
         partitions: create.partitions.0,
         replication: create.replication.0,
     });
+    let interval = records.transaction_interval;
+    if interval.value.is_zero() || interval.value > INTERVAL_MAX {
+        decoder.report(
+            Diagnostic::error("`transaction_interval` is out of range")
+                .at(interval.place, "expected a time of at most \"10s\", and not zero"),
+        );
+        return None;
+    }
+    let transaction = match &records.transactional_id {
+        Some(id) if id.value.is_empty() => {
+            decoder.report(
+                Diagnostic::error("`transactional_id` is empty")
+                    .at(id.place, "expected a name that no other logweir has"),
+            );
+            return None;
+        }
+        Some(id) => Some(TransactionConfig { id: id.value.clone(), interval: interval.value }),
+        None => None,
+    };
     let key_place = records.key.as_ref().map(|key| key.place);
     let config = KafkaConfig {
         connection,
@@ -80,7 +110,17 @@ pub(super) fn target(found: &Found<'_>, keys: &Arc<Keys>, decoder: &mut Decoder<
         compression: records.compression,
         record_bytes: records.record_bytes.0,
         create_topics,
+        transaction,
     };
+    if config.transaction.is_some() && interval.value >= config.transaction_timeout() {
+        decoder.report(
+            Diagnostic::error(
+                "`transaction_interval` is not below the `transaction.timeout.ms` of librdkafka",
+            )
+            .at(interval.place, "expected a shorter time: brokers abort what is open for longer"),
+        );
+        return None;
+    }
     let checked = RecordTemplate::new(&config, keys).map(drop);
     if let Err(error) = checked.and_then(|()| config.producer_config().map(drop).map_err(Into::into)) {
         let place = match &error {
@@ -91,5 +131,8 @@ pub(super) fn target(found: &Found<'_>, keys: &Arc<Keys>, decoder: &mut Decoder<
         decoder.report(Diagnostic::error(error.to_string()).at(place, "this cannot be used"));
         return None;
     }
-    Some(Target { kind: OutputKind::Kafka(config), concurrency_max: 1, path: None })
+    Some(Target {
+        transactional: records.transactional_id.map(|id| id.place),
+        ..Target::of(OutputKind::Kafka(config), 1)
+    })
 }

@@ -39,6 +39,8 @@ struct Partition {
     committed: u64,
     /// Whether the group has taken that.
     is_told: bool,
+    /// Where the first record that was read stood.
+    first: Option<u64>,
 }
 
 impl Assigned {
@@ -90,11 +92,32 @@ impl Assigned {
             Some(_) => {}
             None => assigned.committed = offset,
         }
+        assigned.first.get_or_insert(offset);
         let id = stream_id(cluster, topic, partition, epoch);
         let start = Position { offset, marker: 0 };
         let stream = Stream::new(id, Arc::clone(source), ConstantSet::default(), start);
         assigned.streams.push((epoch, Arc::clone(&stream)));
         Some(stream)
+    }
+
+    /// Where the first record stood of each partition of which one was read.
+    pub(super) fn begun(&self) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for (topic, number, partition) in self.iter() {
+            let Some(first) = partition.first else { continue };
+            let offset = Offset::Offset(i64::try_from(first).unwrap_or(i64::MAX));
+            // Fails only for offsets that are none.
+            list.add_partition_offset(topic, number, offset).unwrap_or_default();
+        }
+        list
+    }
+
+    /// All partitions are read again from somewhere: what was read of them before counts no more.
+    pub(super) fn begin_again(&mut self) {
+        for partition in self.topics.values_mut().flat_map(|topic| topic.partitions.values_mut()) {
+            self.given += 1;
+            *partition = Partition { number: self.given, first: partition.first, ..Partition::default() };
+        }
     }
 
     /// All partitions.
@@ -229,6 +252,22 @@ mod tests {
         assert!(assigned.find("logs", 0).is_none());
         assigned.add(&list(&[0]));
         assert_ne!(assigned.find("logs", 0).unwrap().1, number);
+    }
+
+    #[test]
+    fn what_is_read_again_begins_anew() {
+        let source = Arc::new(testing::source(ConstantSet::default()));
+        let mut assigned = Assigned::default();
+        assigned.add(&list(&[0, 1]));
+        let stream = assigned.stream(("logs", 0), 0, 5, "c", &source).unwrap();
+        let number = assigned.find("logs", 0).unwrap().1;
+        stream.begin(Position { offset: 9, marker: 0 }, 1, 1).done();
+        assert_eq!(committed(&mut assigned), [(0, 9)]);
+        assert_eq!(positions(&assigned.begun()), [(0, 5)]);
+        assigned.begin_again();
+        assert_ne!(assigned.find("logs", 0).unwrap().1, number);
+        assert_eq!(committed(&mut assigned), []);
+        assert_eq!(positions(&assigned.begun()), [(0, 5)]);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(super) struct GroupContext {
     status: Arc<KafkaSourceStatus>,
     /// Whether a partition without a position is read from its first record.
     begins_at_first: bool,
+    /// Whether the positions are committed in transactions, which this client does not hear of.
+    in_transactions: bool,
     /// Whether nothing is fetched, so that the client doesn't learn where partitions end.
     is_paused: AtomicBool,
     changes: Mutex<VecDeque<Change>>,
@@ -59,6 +61,7 @@ impl GroupContext {
             source: source.to_owned(),
             status,
             begins_at_first,
+            in_transactions: false,
             is_paused: AtomicBool::new(false),
             changes: Mutex::default(),
             has_changes: AtomicBool::new(false),
@@ -66,6 +69,11 @@ impl GroupContext {
             has_failed: AtomicBool::new(false),
             failure: Mutex::default(),
         }
+    }
+
+    /// The same, where positions are committed in transactions.
+    pub(super) fn in_transactions(self, in_transactions: bool) -> Self {
+        Self { in_transactions, ..self }
     }
 
     /// The partitions are paused, or are no more.
@@ -152,7 +160,9 @@ impl ClientContext for GroupContext {
                 self.status.update(topic, *partition, |known| {
                     let offset = |offset: i64| u64::try_from(offset).ok();
                     let first = offset(of_partition.lo_offset).filter(|_| self.begins_at_first);
-                    known.position = offset(of_partition.committed_offset).or(first);
+                    let position = offset(of_partition.committed_offset).or(first);
+                    known.position =
+                        if self.in_transactions { position.max(known.position) } else { position };
                     if !self.is_paused.load(Relaxed) {
                         known.end = offset(of_partition.ls_offset);
                     }

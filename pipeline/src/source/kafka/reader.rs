@@ -2,7 +2,8 @@
 //!
 //! Owns: [`Reader`], the loop of the source's thread.
 //! Promises: batches of a partition leave in the order of its records; nothing of a partition is sent that this member has
-//! given back; the group is told of what is settled every second, before a partition is given back, and at the end.
+//! given back; the group is told of what is settled every second, before a partition is given back, and at the end; within
+//! transactions (`round.rs`) by these alone.
 //! Never: gives up a record for being wrong.
 
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use super::assigned::Assigned;
 use super::framing::RecordFacts;
 use super::place::Place;
+use super::round::Round;
 use super::run::{Limits, Record, Run};
 use super::stall::Waiting;
 use super::status::KafkaSourceStatus;
@@ -34,6 +36,8 @@ const MOMENT: Duration = Duration::from_millis(2);
 const LIGHT_BYTES: usize = 64 * 1024;
 /// Records between two looks at the clock.
 const RECORDS_PER_TURN: usize = 256;
+/// The same where they are read for a transaction, which has an end.
+const RECORDS_PER_LOOK: usize = 32;
 /// How often the group is told of what is settled.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait until the group has it where nothing may follow before it.
@@ -66,6 +70,8 @@ pub(super) struct Reader<'c> {
     /// The cluster's own name, which the ids of records depend on.
     pub(super) cluster: Option<String>,
     pub(super) assigned: Assigned,
+    /// What goes into one transaction; none where the group is told of positions directly.
+    pub(super) round: Option<Round>,
     /// What is read and not sent.
     pub(super) run: Option<Run>,
     /// A batch that nobody takes yet.
@@ -89,6 +95,7 @@ impl<'c> Reader<'c> {
         config: &KafkaSourceConfig,
         context: SourceContext,
         status: Arc<KafkaSourceStatus>,
+        round: Option<Round>,
     ) -> Self {
         Self {
             consumer,
@@ -99,6 +106,7 @@ impl<'c> Reader<'c> {
             pool: BufferPool::new(4),
             cluster: None,
             assigned: Assigned::default(),
+            round,
             run: None,
             waiting: None,
             late: VecDeque::new(),
@@ -123,14 +131,21 @@ impl<'c> Reader<'c> {
     }
 
     fn turn(&mut self) -> Result<(), End> {
-        for _ in 0..RECORDS_PER_TURN {
+        for number in 0..RECORDS_PER_TURN {
+            if self.is_round_over(number % RECORDS_PER_LOOK == 0) {
+                self.flush()?;
+                self.end_round(None)?;
+                break;
+            }
             let patience = match &self.run {
                 None => IDLE,
                 Some(run) if run.filled() < LIGHT_BYTES => MOMENT,
                 Some(_) => Duration::ZERO,
             };
+            let patience = self.round.as_ref().map_or(patience, |round| round.patience(patience));
             let message = self.late.pop_front().map(Ok).or_else(|| self.consumer.poll(patience));
             match message {
+                Some(Ok(message)) if self.has_refused(&message) => self.add_refused(&message)?,
                 Some(Ok(message)) => self.add(&message)?,
                 Some(Err(error)) => {
                     self.tell(&error)?;
@@ -149,7 +164,7 @@ impl<'c> Reader<'c> {
     }
 
     /// Adds a record to the run of its partition.
-    fn add(&mut self, message: &BorrowedMessage<'_>) -> Result<(), End> {
+    pub(super) fn add(&mut self, message: &BorrowedMessage<'_>) -> Result<(), End> {
         let Ok(offset) = u64::try_from(message.offset()) else { return Ok(()) };
         if !self.told.is_empty() {
             self.told.clear();
@@ -167,6 +182,7 @@ impl<'c> Reader<'c> {
         let bytes = Run::bytes_of(&record, limits).max(1);
         if let Some(run) = self.room(partition, offset, bytes)? {
             run.add(record, limits);
+            self.round.iter_mut().for_each(|round| round.count(message));
         }
         Ok(())
     }
@@ -209,13 +225,17 @@ impl<'c> Reader<'c> {
     }
 
     /// Sends what is read.
-    fn flush(&mut self) -> Result<(), End> {
+    pub(super) fn flush(&mut self) -> Result<(), End> {
         let Some(run) = self.run.take() else { return Ok(()) };
         let (topic, partition) = (Arc::clone(&run.topic), run.partition);
         let cluster = self.cluster.as_deref().unwrap_or_default();
         let place = (&*topic, partition);
         let stream = self.assigned.stream(place, run.epoch, run.first, cluster, &self.context.meta);
-        match stream.and_then(|stream| run.into_batch(&stream, &self.pool)) {
+        let Some(stream) = stream else { return Ok(()) };
+        if !self.enter_round(&stream, run.filled())? {
+            return Ok(());
+        }
+        match run.into_batch(&stream, &self.pool) {
             Some(batch) => self.hand_over(Waiting { batch, topic, partition }),
             None => Ok(()),
         }
@@ -257,6 +277,9 @@ impl<'c> Reader<'c> {
     }
 
     pub(super) fn commit_if_due(&mut self) {
+        if self.round.is_some() {
+            return;
+        }
         let now = Instant::now();
         if now >= self.commit_at {
             self.commit_at = now + COMMIT_EVERY;
@@ -301,6 +324,9 @@ impl<'c> Reader<'c> {
         self.run = None;
         self.pause();
         let mut wait = || -> Result<(), End> {
+            if self.round.is_some() {
+                return self.end_round(None);
+            }
             while self.assigned.has_under_way(None) {
                 self.serve(MOMENT)?;
                 self.late.clear();

@@ -20,15 +20,15 @@ use crate::event::Batch;
 use crate::memory::Held;
 
 /// How long to wait before the partitions are paused, which throws away what was fetched.
-const PAUSE_AFTER: Duration = Duration::from_secs(1);
+pub(super) const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// How long to wait between two looks at the client.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How long a partition that is to be given back waits for what is under way.
-const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
+pub(super) const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
 /// Between two looks at what is under way.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How long to ask the cluster for its name, or for the ends of partitions.
-const CLUSTER_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const CLUSTER_PATIENCE: Duration = Duration::from_secs(1);
 /// The name of the drop of events that others read.
 const GIVEN_BACK: &str = "given back to the group";
 
@@ -45,7 +45,7 @@ impl Waiting {
     }
 
     /// Nobody will take it here: another member reads its records again.
-    fn give_back(self) {
+    pub(super) fn give_back(self) {
         let events = self.batch.events.len() as u64;
         let Batch { ack, .. } = self.batch;
         ack.dropped(&GIVEN_BACK.into(), events);
@@ -92,7 +92,7 @@ impl Reader<'_> {
         Ok(Some(held))
     }
 
-    fn offer(&mut self, waiting: Waiting, patience: Duration) -> Result<(), End> {
+    pub(super) fn offer(&mut self, waiting: Waiting, patience: Duration) -> Result<(), End> {
         let Waiting { batch, topic, partition } = waiting;
         let batch = self.context.batches.send_within(batch, patience)?;
         self.waiting = batch.map(|batch| Waiting { batch, topic, partition });
@@ -102,6 +102,9 @@ impl Reader<'_> {
     /// What has to go on while nothing is taken.
     fn keep_alive(&mut self) -> Result<(), End> {
         self.serve(Duration::ZERO)?;
+        if self.has_round_failed() {
+            self.abort_once()?;
+        }
         self.make_changes()?;
         self.commit_if_due();
         self.ask_for_ends_if_due();
@@ -109,7 +112,7 @@ impl Reader<'_> {
     }
 
     /// Learns how the lag grows while nothing is fetched, which would tell it.
-    fn ask_for_ends_if_due(&mut self) {
+    pub(super) fn ask_for_ends_if_due(&mut self) {
         let now = Instant::now();
         if self.ends_every.is_zero() || now < self.ends_at {
             return;
@@ -148,7 +151,7 @@ impl Reader<'_> {
         }
     }
 
-    fn resume(&mut self) {
+    pub(super) fn resume(&mut self) {
         self.is_paused = false;
         self.consumer.context().set_paused(false);
         if let Err(error) = self.consumer.resume(&self.assigned.all()) {
@@ -211,7 +214,9 @@ impl Reader<'_> {
         let is_among = |topic: &str, partition| partitions.find_partition(topic, partition).is_some();
         self.run = self.run.take().filter(|run| !is_among(&run.topic, run.partition));
         // Of partitions that the group has given to others, it takes no position.
-        if !self.consumer.assignment_lost() {
+        if self.round.is_some() {
+            self.give_back_round()?;
+        } else if !self.consumer.assignment_lost() {
             let deadline = Instant::now() + GIVE_BACK_MAX;
             if let Some(waiting) = self.waiting.take_if(|waiting| waiting.is_among(partitions)) {
                 self.offer(waiting, GIVE_BACK_MAX)?;
