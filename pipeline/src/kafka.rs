@@ -188,7 +188,10 @@ impl KafkaConnection {
             check_setting(key)?;
             config.set(key, value);
         }
-        config.set_log_level(RDKafkaLogLevel::Warning);
+        // Who asks librdkafka for what helps to find a fault gets it, in the log's level "debug". Of its notices a source
+        // learns that an answer was lost.
+        let is_debugged = self.librdkafka.contains_key("debug");
+        config.set_log_level(if is_debugged { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Notice });
         config.set("bootstrap.servers", self.brokers.join(","));
         config.set("client.id", &self.client_id);
         config.set("security.protocol", self.security_protocol());

@@ -32,7 +32,8 @@ table! {
         client_id: String = "logweir",
         /// How often the client tells the figures that `/metrics` shows of it: lag, queue, brokers. "0s": never.
         statistics_interval: Duration = "10s",
-        /// More settings of librdkafka by their names there, such as { "socket.keepalive.enable" = true }. Those on which a
+        /// More settings of librdkafka by their names there, such as { "socket.keepalive.enable" = true }, or
+        /// { "debug" = "cgrp" }, whose lines are in the log of the level "debug". Those on which a
         /// promise of logweir rests, or that have a key of their own here, are refused.
         librdkafka: Option<Settings>,
     }

@@ -2,7 +2,8 @@
 //!
 //! Owns: [`RateLimited`], around a formatter of log lines.
 //! Promises: of one place at most [`LINES_MAX`] lines in [`WINDOW`]; the first line after that says how many were
-//! left out. The table has an entry a place in the code, so it is bounded by the program itself.
+//! left out. The table has an entry a place in the code, so it is bounded by the program itself. Who asks for what helps to
+//! find a fault gets all of that.
 //! Never: mixes places up.
 
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::callsite::Identifier;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -79,6 +80,9 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        if *event.metadata().level() > Level::INFO {
+            return self.inner.format_event(context, writer, event);
+        }
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let admitted = places.admit(event.metadata().callsite(), Instant::now());
         drop(places);

@@ -20,6 +20,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     // Long enough for records of one payload to meet, short beside a round trip.
     ("linger.ms", "1"),
     ("batch.num.messages", "100000"),
+    // librdkafka (2.12) begins anew with all of its batches when a broker refuses one because it has not got the one before,
+    // and so sends those a second time that the broker has. With one under way at a time none comes before another.
+    ("max.in.flight.requests.per.connection", "1"),
     // Where Java's producers put a key, so that they and we can share a topic.
     ("partitioner", "murmur2_random"),
     // A cluster that comes back is found within seconds.

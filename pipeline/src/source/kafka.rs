@@ -9,6 +9,7 @@
 mod assigned;
 mod framing;
 mod group;
+mod heartbeat;
 mod place;
 mod reader;
 mod round;
@@ -31,7 +32,7 @@ pub use status::{KafkaSourceStatus, PartitionStatus};
 pub use topics::{TopicError, TopicPattern};
 
 use self::group::GroupContext;
-use self::reader::Reader;
+use self::reader::{Next, Reader};
 use self::round::Round;
 use super::SourceContext;
 use crate::kafka::transaction::{Step, Transaction, TransactionEnded};
@@ -217,7 +218,8 @@ impl KafkaSource {
     }
 
     /// Reads until the stop is asked for; then waits for what is under way as long as the process does. While the group knows
-    /// another member of this name, which a killed process leaves behind, it tries again.
+    /// another member of this name, which a killed process leaves behind, it tries again; and where an answer of the group was
+    /// lost, it joins again.
     ///
     /// # Errors
     /// When the group cannot be joined, or puts this member out for good.
@@ -225,6 +227,8 @@ impl KafkaSource {
         let mut is_told = false;
         loop {
             match self.run_once() {
+                Ok(Next::Nothing) => return Ok(()),
+                Ok(Next::JoinAgain) => {}
                 Err(KafkaSourceError::Fatal { code: RDKafkaErrorCode::UnreleasedInstanceId, .. }) => {
                     let (source, group) = (&self.context.meta.name, &self.config.group);
                     if !std::mem::replace(&mut is_told, true) {
@@ -238,19 +242,19 @@ impl KafkaSource {
                         return Ok(());
                     }
                 }
-                end => return end,
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn run_once(&self) -> Result<(), KafkaSourceError> {
+    fn run_once(&self) -> Result<Next, KafkaSourceError> {
         let join = |error: KafkaError| {
             // The client pads some of its reasons with NULs.
             let reason = error.to_string().replace('\0', "");
             KafkaSourceError::Join { group: self.config.group.clone(), reason }
         };
         if !self.opens()? {
-            return Ok(());
+            return Ok(Next::Nothing);
         }
         let begins_at_first = self.config.start == StartAt::Earliest;
         let context = GroupContext::new(&self.context.meta.name, Arc::clone(&self.status), begins_at_first)

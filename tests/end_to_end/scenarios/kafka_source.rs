@@ -25,6 +25,11 @@ fn hub(topics: &str, group: &str, store: &Store, more: &str) -> Scene {
 
 /// The same of any cluster into any store.
 pub(super) fn hub_of(kafka: &Kafka, topics: &str, group: &str, url: &str, more: &str) -> Scene {
+    hub_at(&kafka.addresses(Listener::Plaintext), topics, group, url, more)
+}
+
+/// The same by any listener of the brokers, for which there are keys among the others.
+pub(super) fn hub_at(brokers: &[String], topics: &str, group: &str, url: &str, more: &str) -> Scene {
     let scene = Scene::new();
     scene.write_config(&format!(
         r#"
@@ -32,7 +37,7 @@ memory = "64MiB"
 
 [sources.bus]
 type = "kafka"
-brokers = {:?}
+brokers = {brokers:?}
 topics = ["{topics}"]
 group = "{group}"
 {more}
@@ -41,8 +46,7 @@ group = "{group}"
 type = "elasticsearch"
 inputs = ["bus"]
 urls = ["{url}"]
-"#,
-        kafka.addresses(Listener::Plaintext)
+"#
     ));
     scene
 }

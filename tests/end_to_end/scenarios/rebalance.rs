@@ -1,16 +1,16 @@
-//! A hub that joins and leaves every two seconds, while lines flow from an edge to two others.
+//! Hubs that join and leave while lines flow, and one that is not told of it.
 
 use std::time::{Duration, Instant};
 
 use logweir_benchmarks::store::{Faults, Store};
 
 use super::edge_and_hub::{PARSE, edge, wait_until_checked};
-use super::kafka_source::{figure, hub_of, partitions, wait_until_committed};
-use super::wait_for_documents;
+use super::kafka_source::{figure, hub_at, hub_of, numbered, partitions, wait_until_committed};
+use super::{assert_nothing_lost_nothing_doubled, wait_for_documents};
 use crate::support::ledger::Witness;
-use crate::support::pause_until;
-use crate::support::services::kafka::kafka;
+use crate::support::services::kafka::{Kafka, Listener, kafka};
 use crate::support::writer::{Rotation, Writer};
+use crate::support::{eventually, pause_until};
 
 const EVERY: Duration = Duration::from_secs(2);
 const STORM: Duration = Duration::from_secs(30);
@@ -23,6 +23,38 @@ fn a_hub_that_comes_and_goes_costs_nothing_where_the_broker_assigns() {
 #[test]
 fn a_hub_that_comes_and_goes_costs_nothing_where_the_members_assign() {
     storm("classic", "json");
+}
+
+#[test]
+fn a_member_that_missed_what_the_group_said_joins_again() {
+    const TOPIC: &str = "rebalance.missed";
+    let kafka = Kafka::start(1, &[Listener::Proxied]);
+    let client = kafka.client();
+    client.create_topic(TOPIC, 6, 1);
+    client.produce(TOPIC, numbered(0..100));
+    let store = Store::start(Faults::default()).unwrap();
+    let first = hub_at(&kafka.addresses(Listener::Proxied), TOPIC, TOPIC, &store.url(), "");
+    let first = first.run().wait_until_ready();
+    wait_for_documents(&first, &store, 100);
+    assert_eq!(partitions(&first), 6, "{first}");
+
+    kafka.keep_heartbeats_back(true);
+    let second = hub_of(&kafka, TOPIC, TOPIC, &store.url(), "");
+    let second = second.run().wait_until_ready();
+    // One that says which partitions to give back is longer than those that say nothing.
+    eventually(format_args!("the group has said so {first} {second}"), || {
+        let lengths = kafka.heartbeats_kept_back();
+        (lengths.iter().max() > lengths.iter().min()).then_some(())
+    });
+    kafka.keep_heartbeats_back(false);
+    assert_eq!((partitions(&first), partitions(&second)), (6, 0), "the answer was not missed {first}");
+
+    eventually(format_args!("both have their half {first} {second}"), || {
+        ((partitions(&first), partitions(&second)) == (3, 3)).then_some(())
+    });
+    client.produce(TOPIC, numbered(100..200));
+    wait_for_documents(&first, &store, 200);
+    assert_nothing_lost_nothing_doubled(&store, 200);
 }
 
 fn storm(protocol: &str, encoding: &str) {

@@ -8,6 +8,7 @@
 mod elasticsearch;
 pub(crate) mod kafka;
 mod opensearch;
+mod proxy;
 pub(crate) mod secured;
 
 use std::io;

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -23,6 +24,10 @@ use super::status::KafkaSourceStatus;
 
 /// The name under which the client tells of positions in its log.
 const OFFSET_FACILITY: &str = "OFFSET";
+/// Of requests that were not answered in time.
+const TIMEOUT_FACILITY: &str = "REQTMOUT";
+/// How it tells of one that the brokers got, and whose answer it will not take.
+const LOST_ANSWER: &str = "ConsumerGroupHeartbeatRequest in flight";
 /// And of a commit that failed: rdkafka calls nobody back for one that is not waited for.
 const COMMIT_FACILITY: &str = "COMMITFAIL";
 
@@ -50,6 +55,8 @@ pub(super) struct GroupContext {
     /// Nobody makes changes any more.
     is_ending: AtomicBool,
     has_failed: AtomicBool,
+    /// When an answer of the group was lost, if none has changed the assignment since: that tells all of it.
+    lost_answer: Mutex<Option<Instant>>,
     /// What the client said when something failed last.
     failure: Mutex<Option<String>>,
 }
@@ -67,6 +74,7 @@ impl GroupContext {
             has_changes: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
+            lost_answer: Mutex::default(),
             failure: Mutex::default(),
         }
     }
@@ -105,6 +113,11 @@ impl GroupContext {
         self.has_failed.swap(false, Relaxed)
     }
 
+    /// Whether an answer of the group was lost, and none for so long.
+    pub(super) fn is_unsure_for(&self, calm: Duration) -> bool {
+        self.lost_answer().is_some_and(|at| at.elapsed() >= calm)
+    }
+
     /// What the client said when something failed last.
     pub(super) fn last_failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -113,6 +126,10 @@ impl GroupContext {
     /// The reader has ended: changes are made at once from here on.
     pub(super) fn end(&self) {
         self.is_ending.store(true, Release);
+    }
+
+    fn lost_answer(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost_answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn changes(&self) -> MutexGuard<'_, VecDeque<Change>> {
@@ -134,6 +151,10 @@ impl ClientContext for GroupContext {
             RDKafkaLogLevel::Warning if facility == COMMIT_FACILITY => {
                 self.status.commit_failures.fetch_add(1, Relaxed);
                 self.has_failed.store(true, Relaxed);
+                tracing::debug!(source, "{message}");
+            }
+            RDKafkaLogLevel::Notice if facility == TIMEOUT_FACILITY && message.contains(LOST_ANSWER) => {
+                *self.lost_answer() = Some(Instant::now());
                 tracing::debug!(source, "{message}");
             }
             RDKafkaLogLevel::Warning
@@ -180,6 +201,7 @@ impl ConsumerContext for GroupContext {
         partitions: &mut TopicPartitionList,
     ) {
         self.status.rebalances.fetch_add(1, Relaxed);
+        *self.lost_answer() = None;
         let change = match change {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(partitions.clone()),
             _ => Change::Revoked(partitions.clone()),

@@ -49,8 +49,18 @@ const LATE_MAX: usize = 1024;
 pub(super) enum End {
     /// Nobody takes batches any more.
     Pipeline,
+    /// This member may not know what it is to read.
+    JoinAgain,
     /// The client cannot go on.
     Source(KafkaSourceError),
+}
+
+/// What follows when it has ended.
+pub(super) enum Next {
+    /// The source has ended, too.
+    Nothing,
+    /// The group is joined again.
+    JoinAgain,
 }
 
 impl From<PipelineEnded> for End {
@@ -64,7 +74,7 @@ pub(super) struct Reader<'c> {
     pub(super) consumer: &'c GroupConsumer,
     pub(super) context: SourceContext,
     pub(super) status: Arc<KafkaSourceStatus>,
-    group: String,
+    pub(super) group: String,
     limits: Limits,
     pool: Arc<BufferPool>,
     /// The cluster's own name, which the ids of records depend on.
@@ -119,14 +129,20 @@ impl<'c> Reader<'c> {
     }
 
     /// Reads until the stop is asked for or the pipeline ends, then waits for what is under way.
-    pub(super) fn run(mut self) -> Result<(), KafkaSourceError> {
+    pub(super) fn run(mut self) -> Result<Next, KafkaSourceError> {
         let mut end = Ok(());
         while end.is_ok() && !self.context.stop.is_asked() {
             end = self.turn();
         }
+        let (next, end) = match end {
+            Err(End::JoinAgain) => (Next::JoinAgain, self.give_all_back()),
+            Err(End::Source(error)) => return Err(error),
+            Ok(()) | Err(End::Pipeline) => (Next::Nothing, self.finish()),
+        };
         match end {
             Err(End::Source(error)) => Err(error),
-            Ok(()) | Err(End::Pipeline) => self.finish(),
+            Err(End::Pipeline) => Ok(Next::Nothing),
+            Ok(()) | Err(End::JoinAgain) => Ok(next),
         }
     }
 
@@ -160,7 +176,7 @@ impl<'c> Reader<'c> {
         }
         self.make_changes()?;
         self.commit_if_due();
-        Ok(())
+        self.join_again_if_unsure()
     }
 
     /// Adds a record to the run of its partition.
@@ -320,25 +336,19 @@ impl<'c> Reader<'c> {
     }
 
     /// Waits for what is under way, as long as the process does, and tells the group of it.
-    fn finish(mut self) -> Result<(), KafkaSourceError> {
+    fn finish(mut self) -> Result<(), End> {
         self.run = None;
         self.pause();
-        let mut wait = || -> Result<(), End> {
-            if self.round.is_some() {
-                return self.end_round(None);
-            }
-            while self.assigned.has_under_way(None) {
-                self.serve(MOMENT)?;
-                self.late.clear();
-                self.make_changes()?;
-                self.commit_if_due();
-            }
-            self.commit_and_wait()
-        };
-        match wait() {
-            Err(End::Source(error)) => Err(error),
-            Ok(()) | Err(End::Pipeline) => Ok(()),
+        if self.round.is_some() {
+            return self.end_round(None);
         }
+        while self.assigned.has_under_way(None) {
+            self.serve(MOMENT)?;
+            self.late.clear();
+            self.make_changes()?;
+            self.commit_if_due();
+        }
+        self.commit_and_wait()
     }
 }
 

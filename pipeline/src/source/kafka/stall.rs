@@ -186,7 +186,7 @@ impl Reader<'_> {
     }
 
     /// Says what has changed. What is new is paused as the others are.
-    fn show(&self, change: &Change) {
+    pub(super) fn show(&self, change: &Change) {
         let source = &*self.context.meta.name;
         let names = |list: &TopicPartitionList| {
             let names = list.elements().into_iter().map(|one| (one.topic().to_owned(), one.partition()));
@@ -210,7 +210,7 @@ impl Reader<'_> {
     }
 
     /// Ends the reading of partitions: waits a little for what is under way, and tells the group how far they were read.
-    fn give_back(&mut self, partitions: &TopicPartitionList) -> Result<(), End> {
+    pub(super) fn give_back(&mut self, partitions: &TopicPartitionList) -> Result<(), End> {
         let is_among = |topic: &str, partition| partitions.find_partition(topic, partition).is_some();
         self.run = self.run.take().filter(|run| !is_among(&run.topic, run.partition));
         // Of partitions that the group has given to others, it takes no position.

@@ -30,7 +30,8 @@ impl Broker {
     pub(crate) fn start(installation: &Installation, workplace: &Workplace) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("kafka-").tempdir_in(&workplace.folder)?;
         std::fs::create_dir(java::temporary(folder.path()))?;
-        let node = Node { id: ID, controller: free_port()?, listeners: vec![(PLAINTEXT, free_port()?)] };
+        let listeners = vec![(PLAINTEXT, free_port()?)];
+        let node = Node { id: ID, controller: free_port()?, listeners, proxy: None };
         let address = node.address(PLAINTEXT).context("the broker listens nowhere")?;
         installation.format(folder.path(), std::slice::from_ref(&node), "", ("nobody", "nothing"))?;
         let mut keeper = Keeper::over(folder.path())?;

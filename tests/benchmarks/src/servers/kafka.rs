@@ -17,6 +17,9 @@ use super::java;
 /// The listener that every node has, for the other nodes and for whoever asks without TLS.
 pub const PLAINTEXT: &str = "PLAINTEXT";
 
+/// A listener without TLS that is reached by a proxy.
+pub const PROXIED: &str = "PROXIED";
+
 const VERSION: &str = "4.3.0";
 const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -60,7 +63,7 @@ rootLogger.appenderRef.console.ref=console
 const COMMON: &str = "process.roles=broker,controller
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,TLS:SSL,MUTUAL_TLS:SSL,SCRAM:SASL_SSL
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,TLS:SSL,MUTUAL_TLS:SSL,SCRAM:SASL_SSL,PROXIED:PLAINTEXT
 auto.create.topics.enable=false
 offsets.topic.num.partitions=1
 transaction.state.log.num.partitions=1
@@ -84,8 +87,10 @@ pub struct Node {
     pub id: i32,
     /// The port for the other controllers.
     pub controller: u16,
-    /// Names and ports to connect at: [`PLAINTEXT`], `TLS`, `MUTUAL_TLS` or `SCRAM`.
+    /// Names and ports to listen at: [`PLAINTEXT`], `TLS`, `MUTUAL_TLS`, `SCRAM` or [`PROXIED`].
     pub listeners: Vec<(&'static str, u16)>,
+    /// The port of a proxy, at which clients are to connect to [`PROXIED`].
+    pub proxy: Option<u16>,
 }
 
 /// A Java, and Kafka's classes.
@@ -174,24 +179,32 @@ impl Installation {
 }
 
 impl Node {
-    /// Where it listens by the listener of this name, as `host:port`.
+    /// Where clients connect to the listener of this name, as `host:port`.
     #[must_use]
     pub fn address(&self, listener: &str) -> Option<String> {
-        let (_, port) = self.listeners.iter().find(|(name, _)| *name == listener)?;
-        Some(format!("127.0.0.1:{port}"))
+        let (name, port) = self.listeners.iter().find(|(name, _)| *name == listener)?;
+        Some(format!("127.0.0.1:{}", self.advertised(name, *port)))
+    }
+
+    fn advertised(&self, listener: &str, port: u16) -> u16 {
+        self.proxy.filter(|_| listener == PROXIED).unwrap_or(port)
     }
 
     /// Its `server.properties` in a cluster of `nodes`, with its data in `data`.
     fn settings(&self, nodes: &[Self], data: &Path) -> String {
         let voters = nodes.iter().map(|node| format!("{}@127.0.0.1:{}", node.id, node.controller));
-        let advertised = self.listeners.iter().map(|(name, port)| format!("{name}://127.0.0.1:{port}"));
-        let advertised = advertised.collect::<Vec<_>>().join(",");
+        let listeners = |port: &dyn Fn(&str, u16) -> u16| {
+            let of = |(name, own): &(&str, u16)| format!("{name}://127.0.0.1:{}", port(name, *own));
+            self.listeners.iter().map(of).collect::<Vec<_>>().join(",")
+        };
+        let own = listeners(&|_, port| port);
+        let advertised = listeners(&|name, port| self.advertised(name, port));
         let replicas = nodes.len();
         let in_sync = replicas.div_ceil(2);
         let mut settings = vec![
             ("node.id".to_owned(), self.id.to_string()),
             ("controller.quorum.voters".to_owned(), voters.collect::<Vec<_>>().join(",")),
-            ("listeners".to_owned(), format!("{advertised},CONTROLLER://127.0.0.1:{}", self.controller)),
+            ("listeners".to_owned(), format!("{own},CONTROLLER://127.0.0.1:{}", self.controller)),
             ("advertised.listeners".to_owned(), advertised),
             ("log.dirs".to_owned(), data.display().to_string()),
             ("min.insync.replicas".to_owned(), in_sync.to_string()),

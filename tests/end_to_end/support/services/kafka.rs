@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::kafka::Client;
 use super::super::{free_port, within};
+use super::proxy::Proxy;
 use super::secured::{make_authority, make_certificate};
 use super::{START_PATIENCE, cache};
 
@@ -36,6 +37,8 @@ pub(crate) enum Listener {
     MutualTls,
     /// A password over TLS, by SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN.
     Scram,
+    /// Open to all, by a proxy that can keep answers back.
+    Proxied,
 }
 
 /// A cluster of this test run.
@@ -47,6 +50,7 @@ pub(crate) struct Kafka {
 
 struct Broker {
     node: Node,
+    proxy: Option<Proxy>,
     process: Child,
     keeper: Keeper,
 }
@@ -77,6 +81,7 @@ impl Kafka {
                 id: id.into(),
                 controller: free_port(),
                 listeners: listeners.iter().map(|listener| (listener.name(), free_port())).collect(),
+                proxy: listeners.contains(&Listener::Proxied).then(free_port),
             })
             .collect();
         let installation = Installation::fetch(&cache()).unwrap();
@@ -97,7 +102,7 @@ impl Kafka {
         let mut set = |key, value: &str| settings.push((key, value.to_owned()));
         let certificate = |name| self.certificate(name).display().to_string();
         match listener {
-            Listener::Plaintext => return settings,
+            Listener::Plaintext | Listener::Proxied => return settings,
             Listener::Tls => set("security.protocol", "ssl"),
             Listener::MutualTls => {
                 set("security.protocol", "ssl");
@@ -128,6 +133,20 @@ impl Kafka {
     /// The tests' own client of this cluster.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.settings(Listener::Plaintext))
+    }
+
+    /// From here on, whether answers to heartbeats of groups are kept back from clients of [`Listener::Proxied`].
+    pub(crate) fn keep_heartbeats_back(&self, keeps_back: bool) {
+        self.proxies().for_each(|proxy| proxy.keep_back(keeps_back));
+    }
+
+    /// The lengths of the answers that were kept back since, in bytes.
+    pub(crate) fn heartbeats_kept_back(&self) -> Vec<usize> {
+        self.proxies().flat_map(Proxy::kept_back).collect()
+    }
+
+    fn proxies(&self) -> impl Iterator<Item = &Proxy> {
+        self.brokers.iter().filter_map(|broker| broker.proxy.as_ref())
     }
 
     /// `kill -9`. The broker's data stays.
@@ -195,6 +214,7 @@ impl Listener {
             Self::Tls => "TLS",
             Self::MutualTls => "MUTUAL_TLS",
             Self::Scram => "SCRAM",
+            Self::Proxied => recipe::PROXIED,
         }
     }
 }
@@ -203,7 +223,9 @@ impl Broker {
     fn start(installation: &Installation, folder: &Path, node: Node, mut keeper: Keeper) -> Self {
         let process = installation.launch(folder, node.id).unwrap();
         keeper.keep(process.id()).unwrap();
-        Self { node, process, keeper }
+        let proxied = node.listeners.iter().find(|(name, _)| *name == recipe::PROXIED);
+        let proxy = node.proxy.zip(proxied).map(|(port, (_, broker))| Proxy::start(port, *broker));
+        Self { node, proxy, process, keeper }
     }
 
     fn address(&self, listener: Listener) -> String {
