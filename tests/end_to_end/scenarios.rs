@@ -13,6 +13,7 @@ mod edge_and_hub;
 mod failover;
 mod file_output;
 mod kafka_examples;
+mod kafka_foreign;
 mod kafka_metrics;
 mod kafka_output;
 mod kafka_secured;

@@ -19,7 +19,7 @@ use crate::support::{eventually, http};
 const ORIGIN: &str = "AQIDBAUGBwgAAAAAAAAAAg";
 
 /// A hub: these topics into the store, with more keys of the source.
-fn hub(topics: &str, group: &str, store: &Store, more: &str) -> Scene {
+pub(super) fn hub(topics: &str, group: &str, store: &Store, more: &str) -> Scene {
     hub_of(kafka(), topics, group, &store.url(), more)
 }
 
@@ -132,7 +132,7 @@ fn any_record_is_read_once_and_none_stops_the_source() {
 }
 
 /// The `_id` and the document of each number.
-fn documents(store: &Store) -> BTreeMap<u64, (String, Value)> {
+pub(super) fn documents(store: &Store) -> BTreeMap<u64, (String, Value)> {
     let document = |document: logweir_benchmarks::store::Document| {
         let value = serde_json::from_slice::<Value>(&document.source).unwrap();
         let message = value["message"].as_str().unwrap();

@@ -92,7 +92,8 @@ pub fn fetch(
     let mut maven = Command::new("mvn");
     maven.env(OPTIONS, NO_PERFORMANCE_DATA);
     maven.args(["-B", "-q"]).arg(format!("{DEPENDENCY_PLUGIN}:{goal}")).args(settings);
-    maven.arg(format!("-DoutputDirectory={}", unfinished.display())).current_dir(cache);
+    maven.arg(format!("-DoutputDirectory={}", unfinished.display()));
+    maven.arg(format!("-DmarkersDirectory={}", cache.join("markers").display())).current_dir(cache);
     if let Some(project) = project {
         let file = cache.join(format!("{name}.pom.xml"));
         fs::write(&file, project)?;

@@ -33,6 +33,17 @@ const PROJECT: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
       <version>${kafka.version}</version>
     </dependency>
     <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-tools</artifactId>
+      <version>${kafka.version}</version>
+      <exclusions>
+        <exclusion>
+          <groupId>org.apache.kafka</groupId>
+          <artifactId>connect-runtime</artifactId>
+        </exclusion>
+      </exclusions>
+    </dependency>
+    <dependency>
       <groupId>org.apache.logging.log4j</groupId>
       <artifactId>log4j-core</artifactId>
       <version>2.25.4</version>
@@ -109,7 +120,7 @@ impl Installation {
     /// When there is no Java or no Maven, or Maven could not fetch it.
     pub fn fetch(cache: &Path) -> Result<Self> {
         let java = java::home()?.join("bin/java");
-        let name = format!("kafka-{VERSION}");
+        let name = format!("kafka-{VERSION}-with-tools");
         let settings = ["-DincludeScope=runtime".into(), format!("-Dkafka.version={VERSION}")];
         let libraries = java::fetch(cache, &name, "copy-dependencies", Some(PROJECT), &settings)?;
         Ok(Self { java, libraries, is_optimized: false })
@@ -160,6 +171,14 @@ impl Installation {
         let mut command = self.java(folder);
         command.arg("kafka.Kafka").arg(home.join(SETTINGS)).stdout(log.try_clone()?).stderr(log);
         command.spawn().context("Java could not be started")
+    }
+
+    /// The command of one of Kafka's tools, named by its class.
+    #[must_use]
+    pub fn tool(&self, folder: &Path, class: &str) -> Command {
+        let mut command = self.java(folder);
+        command.arg(class);
+        command
     }
 
     /// A Java with Kafka's classes.

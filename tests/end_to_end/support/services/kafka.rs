@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::LazyLock;
 
 use logweir_benchmarks::servers::Keeper;
@@ -118,6 +118,11 @@ impl Kafka {
         }
         set("ssl.ca.location", &certificate("authority.pem"));
         settings
+    }
+
+    /// The command of one of Kafka's tools, named by its class.
+    pub(crate) fn tool(&self, class: &str) -> Command {
+        self.installation.tool(&self.folder, class)
     }
 
     /// The addresses of all brokers at a listener, as `host:port`.
