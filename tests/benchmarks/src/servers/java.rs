@@ -93,7 +93,8 @@ pub fn fetch(
     maven.env(OPTIONS, NO_PERFORMANCE_DATA);
     maven.args(["-B", "-q"]).arg(format!("{DEPENDENCY_PLUGIN}:{goal}")).args(settings);
     maven.arg(format!("-DoutputDirectory={}", unfinished.display()));
-    maven.arg(format!("-DmarkersDirectory={}", cache.join("markers").display())).current_dir(cache);
+    // Without a project Maven leaves its markers in a folder that is called like this variable.
+    maven.arg(format!("-Dproject.basedir={}", cache.display())).current_dir(cache);
     if let Some(project) = project {
         let file = cache.join(format!("{name}.pom.xml"));
         fs::write(&file, project)?;
