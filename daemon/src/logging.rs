@@ -51,6 +51,8 @@ impl From<LogLevel> for LevelFilter {
 pub(crate) fn start(level: LogLevel) {
     let level = LevelFilter::from(level);
     let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("logweir", level);
+    // It calls it an error that a consumer with a fatal error, which is told, cannot say goodbye.
+    let targets = targets.with_target("rdkafka::consumer::base_consumer", LevelFilter::OFF);
     let layer = fmt::layer().with_writer(io::stderr);
     let layer = if io::stderr().is_terminal() {
         layer

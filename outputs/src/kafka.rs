@@ -17,6 +17,7 @@ mod reports;
 mod statistics;
 mod topic;
 mod topics;
+mod traceparent;
 mod transaction;
 
 pub use client::KafkaClient;

@@ -182,6 +182,7 @@ fn kafka_json(status: &KafkaSourceStatus) -> Value {
         "partitions": partitions.collect::<Vec<_>>(),
         "rebalances": count(&status.rebalances),
         "position_resets": count(&status.position_resets),
+        "possibly_lost_records": count(&status.possibly_lost_records),
         "null_values": count(&status.null_values),
         "pauses": count(&status.pauses),
         "commit_failures": count(&status.commit_failures),

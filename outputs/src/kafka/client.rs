@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logweir_pipeline::kafka::KafkaConfigError;
-use logweir_pipeline::kafka::headers::{CONTENT_TYPE, JSON, NDJSON, ORIGIN, PLAIN_TEXT, SOURCE};
+use logweir_pipeline::kafka::headers::{CONTENT_TYPE, JSON, NDJSON, ORIGIN, PLAIN_TEXT, SOURCE, TRACEPARENT};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -147,10 +147,13 @@ impl KafkaClient {
                 self.reports.refused(number, *code);
                 continue;
             }
-            let headers = OwnedHeaders::new_with_capacity(3)
+            let mut headers = OwnedHeaders::new_with_capacity(3)
                 .insert(Header { key: ORIGIN, value: Some(record.id) })
                 .insert(Header { key: SOURCE, value: Some(record.source) })
                 .insert(Header { key: CONTENT_TYPE, value: Some(kind) });
+            if !record.trace.is_empty() {
+                headers = headers.insert(Header { key: TRACEPARENT, value: Some(record.trace) });
+            }
             self.send_record(&session.producer, number, topic, &record, record.value, headers).await;
             if item % RECORDS_AT_ONCE == RECORDS_AT_ONCE - 1 {
                 tokio::task::yield_now().await;

@@ -14,6 +14,7 @@ use logweir_pipeline::{Batch, Event, Keys};
 use super::config::{KafkaConfig, KafkaEncoding, KafkaOutputError};
 use super::record::{Addressing, write_head};
 use super::topic::TopicTemplate;
+use super::traceparent::Traceparent;
 use crate::encode::Encode;
 use crate::event_id::EventId;
 use crate::file::PathTemplate;
@@ -126,7 +127,11 @@ impl Encode for KafkaEncoder {
             self.addressing.set(self.scratch.as_bytes(), source);
         }
         let id = self.id.render(origin.offset);
-        write_head(record_time(event.timestamp, batch.read_at), id, &self.addressing, out);
+        // A record of many documents has no trace of its own.
+        let has_trace = self.template.encoding != KafkaEncoding::Ndjson;
+        let trace = if has_trace { Traceparent::of(batch, event) } else { None };
+        let time = record_time(event.timestamp, batch.read_at);
+        write_head(time, id, trace.as_ref(), &self.addressing, out);
         match self.template.encoding {
             KafkaEncoding::Json => self.json.write(batch, event, out),
             KafkaEncoding::Ndjson => self.json.write_with_id(batch, event, id, out),
@@ -190,6 +195,22 @@ mod tests {
             assert_eq!(document["event.id"], str::from_utf8(record.id).unwrap());
             assert_eq!(document["service.name"], "shop");
         });
+    }
+
+    #[test]
+    fn an_event_of_a_trace_brings_it_as_a_header() {
+        let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        let line = format!(r#"{{"service.name":"shop","trace.id":"{trace}","span.id":"{span}"}}"#);
+        let header = format!("00-{trace}-{span}-01");
+        for (encoding, expected) in
+            [(KafkaEncoding::Json, &*header), (KafkaEncoding::Raw, &header), (KafkaEncoding::Ndjson, "")]
+        {
+            encoded(KafkaConfig { encoding, ..KafkaConfig::default() }, &line, |_, record| {
+                assert_eq!(record.trace, expected.as_bytes());
+                assert_eq!(record.key, b"0000000000000abc");
+                assert!(str::from_utf8(record.value).unwrap().contains(trace));
+            });
+        }
     }
 
     #[test]

@@ -6,10 +6,13 @@
 
 use logweir_pipeline::event::Writer;
 
+use super::traceparent::Traceparent;
 use crate::event_id::ID_LEN;
 
-/// Bytes in front of the key: the time, the identity, the lengths of the key and of the source's name.
-const FIXED: usize = 8 + ID_LEN + 2 + 1;
+/// Bytes that each record has in front: the time, the identity, whether it belongs to a trace.
+const FIXED: usize = 8 + ID_LEN + 1;
+/// And of the lengths of the key and of the source's name.
+const LENGTHS: usize = 2 + 1;
 
 /// The parts of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub(super) struct Record<'a> {
     pub(super) timestamp: i64,
     /// The event's identity.
     pub(super) id: &'a [u8],
+    /// Its header `traceparent`; empty when it has none.
+    pub(super) trace: &'a [u8],
     /// What decides its partition.
     pub(super) key: &'a [u8],
     /// The name of its source.
@@ -33,22 +38,31 @@ pub(super) struct Addressing(Vec<u8>);
 impl Addressing {
     /// Holds this key and this name of a source from now on; what is longer than a length can tell is cut.
     pub(super) fn set(&mut self, key: &[u8], source: &[u8]) {
-        let (key, source) = (&key[..key.len().min(0xffff)], &source[..source.len().min(0xff)]);
+        let key_len = u16::try_from(key.len()).unwrap_or(u16::MAX);
+        let source_len = u8::try_from(source.len()).unwrap_or(u8::MAX);
         self.0.clear();
-        #[allow(clippy::cast_possible_truncation)] // both are cut above
-        self.0.extend_from_slice(&(key.len() as u16).to_le_bytes());
-        #[allow(clippy::cast_possible_truncation)]
-        self.0.push(source.len() as u8);
-        self.0.extend_from_slice(key);
-        self.0.extend_from_slice(source);
+        self.0.extend_from_slice(&key_len.to_le_bytes());
+        self.0.push(source_len);
+        self.0.extend_from_slice(&key[..usize::from(key_len)]);
+        self.0.extend_from_slice(&source[..usize::from(source_len)]);
     }
 }
 
 /// Writes what stands before the value.
 #[inline]
-pub(super) fn write_head(timestamp: i64, id: &[u8; ID_LEN], addressing: &Addressing, out: &mut Writer) {
+pub(super) fn write_head(
+    timestamp: i64,
+    id: &[u8; ID_LEN],
+    trace: Option<&Traceparent>,
+    addressing: &Addressing,
+    out: &mut Writer,
+) {
     out.push(&timestamp.to_le_bytes());
     out.push(id);
+    out.push(&[u8::from(trace.is_some())]);
+    if let Some(trace) = trace {
+        out.push(trace.as_bytes());
+    }
     out.push(&addressing.0);
 }
 
@@ -59,11 +73,14 @@ impl<'a> Record<'a> {
         let (fixed, rest) = item.split_at_checked(FIXED)?;
         let timestamp = i64::from_le_bytes(*fixed.first_chunk()?);
         let id = &fixed[8..8 + ID_LEN];
-        let key_len = usize::from(u16::from_le_bytes([fixed[8 + ID_LEN], fixed[9 + ID_LEN]]));
-        let source_len = usize::from(fixed[10 + ID_LEN]);
+        let trace_len = if fixed[8 + ID_LEN] == 0 { 0 } else { Traceparent::LEN };
+        let (trace, rest) = rest.split_at_checked(trace_len)?;
+        let (lengths, rest) = rest.split_at_checked(LENGTHS)?;
+        let key_len = usize::from(u16::from_le_bytes([lengths[0], lengths[1]]));
+        let source_len = usize::from(lengths[2]);
         let (key, rest) = rest.split_at_checked(key_len)?;
         let (source, value) = rest.split_at_checked(source_len)?;
-        Some(Self { timestamp, id, key, source, value })
+        Some(Self { timestamp, id, trace, key, source, value })
     }
 }
 
@@ -80,12 +97,15 @@ mod tests {
             let (mut addressing, mut out) = (Addressing::default(), Writer::default());
             addressing.set(b"another", b"before");
             addressing.set(key.as_bytes(), source.as_bytes());
-            write_head(-7, &id, &addressing, &mut out);
+            write_head(-7, &id, None, &addressing, &mut out);
             out.push(value.as_bytes());
             let record = Record::of(out.as_slice()).unwrap();
             let (key, source) =
                 (&key.as_bytes()[..key.len().min(0xffff)], &source.as_bytes()[..source.len().min(0xff)]);
-            assert_eq!(record, Record { timestamp: -7, id: &id, key, source, value: value.as_bytes() });
+            assert_eq!(
+                record,
+                Record { timestamp: -7, id: &id, trace: b"", key, source, value: value.as_bytes() }
+            );
         }
         assert_eq!(Record::of(b"short"), None);
     }

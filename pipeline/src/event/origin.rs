@@ -41,23 +41,27 @@ impl Origin {
     /// Reads base64url without padding (RFC 4648 section 5) of both numbers, big-endian: an `_id`.
     #[must_use]
     pub fn from_text(text: &[u8]) -> Option<Self> {
-        let mut bytes = [0; 16];
-        if text.len() != Self::TEXT_LEN || URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) != Ok(bytes.len()) {
+        let mut halves = [[0; 8]; 2];
+        let bytes = halves.as_flattened_mut();
+        if text.len() != Self::TEXT_LEN || URL_SAFE_NO_PAD.decode_slice(text, bytes) != Ok(bytes.len()) {
             return None;
         }
-        let bits = u128::from_be_bytes(bytes);
-        Some(Self::from_bits(bits))
+        Some(Self::from_halves(halves))
     }
 
-    #[allow(clippy::cast_possible_truncation)] // each half is meant
-    fn from_bits(bits: u128) -> Self {
-        Self { stream: (bits >> 64) as u64, offset: bits as u64 }
+    fn from_halves(halves: [[u8; 8]; 2]) -> Self {
+        let [stream, offset] = halves.map(u64::from_be_bytes);
+        Self { stream, offset }
     }
 
     /// The origin of a piece that begins so many characters behind the event.
     fn piece(self, at: u64) -> Self {
         let [stream, offset, at] = [self.stream, self.offset, at].map(u64::to_be_bytes);
-        Self::from_bits(xxh3_128([stream, offset, at].as_flattened()))
+        let mut halves = [[0; 8]; 2];
+        halves
+            .as_flattened_mut()
+            .copy_from_slice(&xxh3_128([stream, offset, at].as_flattened()).to_be_bytes());
+        Self::from_halves(halves)
     }
 }
 

@@ -9,6 +9,8 @@ pub const ORIGIN: &str = "logweir-origin";
 pub const SOURCE: &str = "source";
 /// How the value is to be read: one of the kinds below.
 pub const CONTENT_TYPE: &str = "content-type";
+/// The trace and the span of a record's event (W3C Trace Context), where it has them.
+pub const TRACEPARENT: &str = "traceparent";
 
 /// A value that is one document.
 pub const JSON: &[u8] = b"application/json";

@@ -18,7 +18,7 @@ const LINES: u64 = 3_000;
 const CATCHING_UP: Duration = Duration::from_secs(90);
 
 /// The config of files into a Kafka output with these keys.
-fn config(kafka: &Kafka, keys: &str) -> String {
+pub(super) fn config(kafka: &Kafka, keys: &str) -> String {
     config_of(kafka, "", keys)
 }
 
@@ -43,14 +43,14 @@ brokers = {brokers}
 
 /// A line of a topic, by the record and the place in it.
 #[derive(Debug)]
-struct Line<'a> {
-    number: u64,
+pub(super) struct Line<'a> {
+    pub(super) number: u64,
     origin: String,
     record: &'a Record,
 }
 
 /// The lines of records, in the records' order.
-fn lines(records: &[Record]) -> Vec<Line<'_>> {
+pub(super) fn lines(records: &[Record]) -> Vec<Line<'_>> {
     let of = |record| values(record).into_iter().map(move |(origin, text)| (record, origin, text));
     records
         .iter()
@@ -86,7 +86,7 @@ fn header<'a>(record: &'a Record, name: &str) -> &'a str {
 /// Each of these lines stands in the topic once, under an identity of its own, and each key's in their order in one
 /// partition.
 #[track_caller]
-fn assert_each_line_once(records: &[Record], expected: u64) {
+pub(super) fn assert_each_line_once(records: &[Record], expected: u64) {
     let lines = lines(records);
     let mut times = BTreeMap::new();
     let mut origins = HashMap::new();
@@ -115,14 +115,14 @@ fn rank(origin: &str) -> Vec<usize> {
 }
 
 #[track_caller]
-fn wait_until_settled(daemon: &Daemon, lines: u64) -> Ledger {
+pub(super) fn wait_until_settled(daemon: &Daemon, lines: u64) -> Ledger {
     within(CATCHING_UP, format_args!("{lines} lines are settled; {daemon}"), || {
         let ledger = Ledger::read(daemon.admin())?;
         (ledger.read >= lines && ledger.in_flight == 0).then_some(ledger)
     })
 }
 
-fn read(client: &Client, topic: &str) -> Vec<Record> {
+pub(super) fn read(client: &Client, topic: &str) -> Vec<Record> {
     client.read_all(topic, 1, Isolation::ReadCommitted, PATIENCE)
 }
 
@@ -276,22 +276,28 @@ fn a_secured_cluster_is_written_to_and_says_why_it_refuses() {
     client.create_topic("output.secured", 1, 1);
     let tls = |listener| {
         let brokers = format!("{:?}", kafka().addresses(listener));
+        format!("topic = \"output.secured\"\ntls = true\nbrokers = {brokers}")
+    };
+    let trusting = |listener| {
         let authority = kafka().certificate("authority.pem").display().to_string();
-        format!("topic = \"output.secured\"\ntls = true\nca_file = \"{authority}\"\nbrokers = {brokers}")
+        format!("{}\nca_file = \"{authority}\"", tls(listener))
     };
-    let scram = |password: &str| {
-        format!("{}\nusername = \"{USER}\"\npassword = \"{password}\"", tls(Listener::Scram))
+    let with_password = |mechanism: &str, password: &str| {
+        let keys = trusting(Listener::Scram);
+        format!("{keys}\nusername = \"{USER}\"\npassword = \"{password}\"\nsasl_mechanism = \"{mechanism}\"")
     };
+    let mechanisms = ["scram-sha-512", "scram-sha-256", "plain"];
     let certificate = |name| kafka().certificate(name).display().to_string();
     let mutual = format!(
         "{}\nclient_certificate = \"{}\"\nclient_key = \"{}\"",
-        tls(Listener::MutualTls),
+        trusting(Listener::MutualTls),
         certificate("client.pem"),
         certificate("client.key")
     );
     let plaintext = format!("brokers = {:?}\n", kafka().addresses(Listener::Plaintext));
     let mut first = 0;
-    for keys in [scram(PASSWORD), mutual] {
+    let good = mechanisms.map(|mechanism| with_password(mechanism, PASSWORD));
+    for keys in good.into_iter().chain([mutual]) {
         let scene = Scene::new();
         scene.write_config(&config(kafka(), &keys).replacen(&plaintext, "", 1));
         append_numbered(&scene.log_path("app.log"), first..first + 100);
@@ -302,13 +308,43 @@ fn a_secured_cluster_is_written_to_and_says_why_it_refuses() {
     }
     assert_each_line_once(&read(&client, "output.secured"), first);
 
+    let wrong = mechanisms.map(|mechanism| (with_password(mechanism, "wrong-77aa"), "authentication"));
+    let bad = [
+        (trusting(Listener::MutualTls), "certificate required"),
+        (tls(Listener::Tls), "certificate verify failed"),
+    ];
+    for (keys, reason) in wrong.into_iter().chain(bad) {
+        let scene = Scene::new();
+        scene.write_config(&config(kafka(), &keys).replacen(&plaintext, "", 1));
+        append_numbered(&scene.log_path("app.log"), 0..10);
+        let daemon = scene.run().wait_until_ready();
+        eventually(format_args!("the daemon says why, {reason}; {daemon}"), || {
+            let log = daemon.log().to_lowercase();
+            let tells = |line: &str| line.contains("\"warn\"") && line.contains(reason);
+            log.lines().any(tells).then_some(())
+        });
+        assert_eq!(Ledger::read(scene.admin()).unwrap().in_flight, 10, "{daemon}");
+        assert!(!daemon.log().contains("wrong-77aa"), "{daemon}");
+    }
+    assert_each_line_once(&read(&client, "output.secured"), first);
+}
+
+#[test]
+fn an_event_of_a_trace_brings_it_to_the_readers_of_its_record() {
+    const TOPIC: &str = "output.trace";
+    let client = kafka().client();
+    client.create_topic(TOPIC, 1, 1);
     let scene = Scene::new();
-    scene.write_config(&config(kafka(), &scram("wrong-77aa")).replacen(&plaintext, "", 1));
-    append_numbered(&scene.log_path("app.log"), 0..10);
+    let keys = format!("topic = \"{TOPIC}\"");
+    scene.write_config(&config(kafka(), &keys).replacen("nginx_access", "json", 1));
+    let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let lines = format!(
+        "{{\"message\":\"traced\",\"trace.id\":\"{trace}\",\"span.id\":\"{span}\"}}\n{{\"message\":\"not traced\"}}\n"
+    );
+    std::fs::write(scene.log_path("app.log"), lines).unwrap();
     let daemon = scene.run().wait_until_ready();
-    eventually(format_args!("the daemon says why; {daemon}"), || {
-        let log = daemon.log().to_lowercase();
-        (log.contains("paused") && log.contains("authentication")).then_some(())
-    });
-    assert!(!daemon.log().contains("wrong-77aa"), "{daemon}");
+    wait_until_settled(&daemon, 2);
+    let records = read(&client, TOPIC);
+    assert_eq!(header(&records[0], "traceparent"), format!("00-{trace}-{span}-01"));
+    assert!(records[1].headers.iter().all(|(name, _)| name != "traceparent"), "{records:?}");
 }

@@ -2,7 +2,7 @@
 
 use logweir_benchmarks::store::{Faults, Store};
 
-use super::kafka_source::{numbered, source};
+use super::kafka_source::{hub_at, numbered, source};
 use super::wait_until_settled;
 use crate::support::daemon::{Daemon, logweir};
 use crate::support::scene::Scene;
@@ -16,24 +16,7 @@ const SECRETS: [&str; 3] = [PASSWORD, WRONG_PASSWORD, "PRIVATE KEY"];
 
 /// A hub that connects at a listener with these keys.
 fn hub(topic: &str, group: &str, listener: Listener, keys: &str, store: &Store) -> Scene {
-    let scene = Scene::new();
-    let brokers = kafka().addresses(listener);
-    let url = store.url();
-    scene.write_config(&format!(
-        r#"[sources.bus]
-type = "kafka"
-brokers = {brokers:?}
-topics = ["{topic}"]
-group = "{group}"
-{keys}
-
-[outputs.store]
-type = "elasticsearch"
-inputs = ["bus"]
-urls = ["{url}"]
-"#
-    ));
-    scene
+    hub_at(&kafka().addresses(listener), topic, group, &store.url(), keys)
 }
 
 fn certificate(name: &str) -> String {

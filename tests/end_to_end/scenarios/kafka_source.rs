@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use logweir_benchmarks::store::{Faults, Store};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use super::{assert_nothing_lost_nothing_doubled, wait_for_documents, wait_until_settled};
@@ -269,21 +267,35 @@ fn a_dead_store_pauses_the_partitions_and_no_member_is_put_out() {
 }
 
 #[test]
-fn a_position_that_is_gone_is_told_and_counted() {
+fn a_position_that_the_group_does_not_take_is_counted_and_stops_nothing() {
+    const TOPIC: &str = "source.commit";
     let client = kafka().client();
-    client.create_topic("source.reset", 1, 1);
-    client.produce("source.reset", numbered(0..10));
-    let consumer: BaseConsumer = client.config().set("group.id", "source.reset").create().unwrap();
-    let mut beyond = TopicPartitionList::new();
-    beyond.add_partition_offset("source.reset", 0, Offset::Offset(1_000)).unwrap();
-    consumer.commit(&beyond, CommitMode::Sync).unwrap();
-    let store = Store::start(Faults::default()).unwrap();
-    let daemon = hub("source.reset", "source.reset", &store, "");
-    let daemon = (daemon.run().wait_until_ready(), daemon);
-    wait_until_settled(&daemon.0, &store, 10);
-    assert_eq!(figure(&daemon.0, "position_resets"), 1);
-    let log = daemon.0.log();
-    assert!(log.contains("offset reset") && log.contains("may be lost"), "{log}");
+    client.create_topic(TOPIC, 1, 1);
+    client.produce(TOPIC, numbered(0..10));
+    let mut store = Store::start(Faults::default()).unwrap();
+    let more = "librdkafka = { \"topic.metadata.refresh.interval.ms\" = 1000 }";
+    let scene = hub(TOPIC, TOPIC, &store, more);
+    let mut daemon = scene.run().wait_until_ready();
+    wait_until_settled(&daemon, &store, 10);
+    wait_until_committed(&client, TOPIC, TOPIC);
+    // Read while the store is dead, settled when the topic is no more.
+    store.stop();
+    client.produce(TOPIC, numbered(10..20));
+    eventually(format_args!("the records are under way {daemon}"), || {
+        (Ledger::read(daemon.admin())?.in_flight == 10).then_some(())
+    });
+    client.delete_topic(TOPIC);
+    store.start_again().unwrap();
+    wait_until_settled(&daemon, &store, 20);
+    eventually(format_args!("a commit fails {daemon}"), || {
+        (figure(&daemon, "commit_failures") > 0).then_some(())
+    });
+    client.create_topic(TOPIC, 1, 1);
+    client.produce(TOPIC, numbered(20..50));
+    // A record without an origin is known by its place: the first twenty have those of the old topic.
+    wait_for_documents(&daemon, &store, 30);
+    wait_until_committed(&client, TOPIC, TOPIC);
+    assert!(daemon.terminate().success(), "{daemon}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::support::services::kafka::{Kafka, Listener, kafka};
 use crate::support::{eventually, pause_until, within};
 
 /// A relay from one topic into another of the same cluster, with more keys of the source and of the output.
-fn relay(kafka: &Kafka, name: &str, source: &str, output: &str) -> Scene {
+pub(super) fn relay(kafka: &Kafka, name: &str, source: &str, output: &str) -> Scene {
     let scene = Scene::new();
     scene.write_config(&format!(
         r#"
@@ -42,7 +42,7 @@ encoding = "raw"
     scene
 }
 
-fn create_topics(client: &Client, name: &str, partitions: i32) {
+pub(super) fn create_topics(client: &Client, name: &str, partitions: i32) {
     client.create_topic(&format!("{name}.in"), partitions, 1);
     client.create_topic(&format!("{name}.out"), partitions, 1);
 }

@@ -104,11 +104,9 @@ impl Client {
         replication: i32,
         settings: &[(&str, &str)],
     ) {
-        let admin: AdminClient<DefaultClientContext> = self.config.create().unwrap();
+        let (admin, options, runtime) = self.admin();
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
         let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
-        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut attempts = 0;
         eventually(format_args!("{name} is made"), || {
             attempts += 1;
@@ -124,6 +122,34 @@ impl Client {
         eventually(format_args!("every partition of {name} has a leader"), || {
             (0..partitions).all(|partition| self.leader(name, partition).is_some()).then_some(())
         });
+    }
+
+    /// Deletes a topic.
+    #[track_caller]
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let (admin, options, runtime) = self.admin();
+        let answer = runtime.block_on(admin.delete_topics(&[name], &options)).unwrap();
+        assert_eq!(answer, [Ok(name.to_owned())], "the topic is deleted");
+        eventually(format_args!("{name} is gone"), || {
+            let metadata = self.metadata(name).ok()?;
+            metadata.topics().first()?.partitions().is_empty().then_some(())
+        });
+    }
+
+    /// Deletes the records of a partition before an offset, as retention does.
+    #[track_caller]
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let (admin, options, runtime) = self.admin();
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(before)).unwrap();
+        let answer = runtime.block_on(admin.delete_records(&offsets, &options)).unwrap();
+        answer.elements().iter().for_each(|one| one.error().unwrap());
+    }
+
+    fn admin(&self) -> (AdminClient<DefaultClientContext>, AdminOptions, tokio::runtime::Runtime) {
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        (self.config.create().unwrap(), options, runtime)
     }
 
     /// The ids of the live brokers, or why none of them let this client in.

@@ -38,8 +38,13 @@ const SOURCE_COUNTERS: &[(&str, &str, SourceCounter)] = &[
     }),
     (
         "kafka_position_resets",
-        "Positions that were no longer there; records that nobody read may be lost",
+        "Positions whose records were gone, so that reading went on elsewhere; records that nobody read may be lost",
         |source| &source.position_resets,
+    ),
+    (
+        "kafka_possibly_lost_records",
+        "Records that were gone or passed over at such positions, as far as they can be counted",
+        |source| &source.possibly_lost_records,
     ),
     ("kafka_null_values", "Records without a value, which are no events", |source| &source.null_values),
     ("kafka_pauses", "Times that partitions were paused because nobody took their records", |source| {

@@ -37,7 +37,8 @@ table! {
         /// connection, so that its lines stay in order.
         key: Option<At<String>>,
         /// "json": a document a record. "raw": the line as it was read. "ndjson": many documents of one key in a record, each
-        /// with its identity as `event.id`.
+        /// with its identity as `event.id`. The first two have `trace.id` and `span.id`, where an event has both, as the header
+        /// `traceparent` (W3C Trace Context).
         encoding: KafkaEncoding = "json",
         /// Size at which a record of many documents is full ("ndjson").
         record_bytes: Bytes<usize, 1> = "64KiB",

@@ -6,17 +6,20 @@
 
 use std::sync::Arc;
 
+use logweir_parsers::timestamp::rfc3339;
+use logweir_parsers::{Context, Zone};
 use logweir_pipeline::Keys;
 use logweir_pipeline::source::kafka::{
-    GroupProtocol, KafkaSourceConfig, RecordFraming, StartAt, TopicPattern,
+    GroupProtocol, KafkaSourceConfig, OnLostPosition, RecordFraming, StartAt, TopicPattern,
 };
 
-use super::super::decode::{Decoder, Found};
+use super::super::decode::{Decoder, Found, Given};
 use super::super::error::Diagnostic;
-use super::super::kafka;
+use super::super::nearest::nearest;
 use super::super::schema::{Key, Table, table};
 use super::super::value::lists::Item;
-use super::super::value::{At, Bytes, Words};
+use super::super::value::{At, Bytes, Description, Value, Words};
+use super::super::{kafka, units};
 use super::{LineKeys, SourceKind};
 
 /// The keys of a Kafka source, those of its connection first.
@@ -31,12 +34,16 @@ table! {
         /// Consumer group. Its members share the partitions, and its positions are kept by the cluster.
         group: String,
         /// How the members agree on who reads what: "consumer" by the broker (KIP-848, Kafka 4.0 or later), "classic" among
-        /// themselves, for older ones. All members of a group need the same.
-        group_protocol: GroupProtocol = "consumer",
+        /// themselves. Absent: by the broker, or among themselves where the broker does not do it.
+        group_protocol: Option<GroupProtocol>,
         /// Name of this member, another for each, under which it has its partitions again after a restart. Absent: none.
         group_instance_id: Option<String>,
-        /// Where to begin in partitions of which the group has no position, or one whose records are gone.
-        start: StartAt = "earliest",
+        /// Where to begin in partitions of which the group has no position: "earliest" at the first record, "latest" behind the
+        /// last, or at the first that is not older than a time, or than so long before the first start ("2h").
+        start: Start = "earliest",
+        /// Where to go on when the records at the group's position are gone, by retention or because the topic was made anew:
+        /// "earliest" at the first that is there, "latest" behind the last, "stop": nowhere, logweir ends with an error.
+        on_lost_position: OnLostPosition = "earliest",
         /// What an event is: "record", "lines" (each line of a record), or "auto": lines where the header `content-type` is
         /// `application/x-ndjson`, else the record.
         framing: RecordFraming = "auto",
@@ -50,8 +57,42 @@ impl Words for GroupProtocol {
         &[("consumer", Self::Consumer), ("classic", Self::Classic)];
 }
 
-impl Words for StartAt {
-    const WORDS: &'static [(&'static str, Self)] = &[("earliest", Self::Earliest), ("latest", Self::Latest)];
+impl Words for OnLostPosition {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("earliest", Self::Earliest), ("latest", Self::Latest), ("stop", Self::Stop)];
+}
+
+/// A time, a duration or a word.
+struct Start(StartAt);
+
+impl Start {
+    const WORDS: [(&'static str, StartAt); 2] =
+        [("earliest", StartAt::Earliest), ("latest", StartAt::Latest)];
+}
+
+impl Value for Start {
+    fn describe() -> Description {
+        Description::new(
+            "\"earliest\", \"latest\", time or duration",
+            "\"earliest\", \"latest\", a time as in RFC 3339, such as \"2026-11-23T08:30:00Z\", or a duration, such as \"2h\"",
+        )
+    }
+
+    fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(given)?;
+        if let Some((_, start)) = Self::WORDS.iter().find(|(word, _)| *word == text) {
+            return Some(Self(*start));
+        }
+        if let Some(duration) = units::parse_duration(&text) {
+            return Some(Self(StartAt::Ago(duration)));
+        }
+        if let Some(nanos) = rfc3339(text.as_bytes(), &Context::new(0, Zone::UTC)) {
+            return Some(Self(StartAt::Time(nanos)));
+        }
+        let word = nearest(&text, Self::WORDS.iter().map(|(word, _)| *word)).map(str::to_owned);
+        let meant = word.or_else(|| units::correct_duration(&text));
+        decoder.wrong(given, meant.map(|meant| format!("did you mean \"{meant}\"?")))
+    }
 }
 
 impl Words for RecordFraming {
@@ -88,7 +129,8 @@ pub(super) fn source(found: &Found<'_>, _: &Arc<Keys>, decoder: &mut Decoder<'_>
         topics: keys.topics.into_iter().map(|topic| topic.0).collect(),
         group_protocol: keys.group_protocol,
         group_instance_id: keys.group_instance_id,
-        start: keys.start,
+        start: keys.start.0,
+        on_lost_position: keys.on_lost_position,
         framing: keys.framing,
         max_line_bytes: lines?.max_line_bytes.0,
         queue_bytes: keys.queue_bytes.0,

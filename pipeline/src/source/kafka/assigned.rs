@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::place::stream_id;
+use super::place::{Place, stream_id};
+use super::start::number;
 use crate::event::ConstantSet;
 use crate::stream::{Position, SourceMeta, Stream};
 
@@ -39,8 +40,10 @@ struct Partition {
     committed: u64,
     /// Whether the group has taken that.
     is_told: bool,
-    /// Where the first record that was read stood.
-    first: Option<u64>,
+    /// Where this member began; none at the first record.
+    start: Option<u64>,
+    /// Where to read on; none before the first record of a partition that is read from its first one.
+    next: Option<u64>,
 }
 
 impl Assigned {
@@ -55,7 +58,7 @@ impl Assigned {
             self.given += 1;
             topic
                 .partitions
-                .insert(partition.partition(), Partition { number: self.given, ..Partition::default() });
+                .insert(partition.partition(), Partition::new(self.given, number(partition.offset())));
         }
     }
 
@@ -87,36 +90,52 @@ impl Assigned {
         source: &Arc<SourceMeta>,
     ) -> Option<Arc<Stream>> {
         let assigned = self.topics.get_mut(topic)?.partitions.get_mut(&partition)?;
-        match assigned.streams.last() {
-            Some((last, stream)) if *last == epoch => return Some(Arc::clone(stream)),
-            Some(_) => {}
-            None => assigned.committed = offset,
+        if let Some((_, stream)) = assigned.streams.last().filter(|(last, _)| *last == epoch) {
+            return Some(Arc::clone(stream));
         }
-        assigned.first.get_or_insert(offset);
         let id = stream_id(cluster, topic, partition, epoch);
-        let start = Position { offset, marker: 0 };
-        let stream = Stream::new(id, Arc::clone(source), ConstantSet::default(), start);
-        assigned.streams.push((epoch, Arc::clone(&stream)));
-        Some(stream)
+        Some(assigned.add_stream(id, epoch, offset, source))
     }
 
-    /// Where the first record stood of each partition of which one was read.
-    pub(super) fn begun(&self) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for (topic, number, partition) in self.iter() {
-            let Some(first) = partition.first else { continue };
-            let offset = Offset::Offset(i64::try_from(first).unwrap_or(i64::MAX));
-            // Fails only for offsets that are none.
-            list.add_partition_offset(topic, number, offset).unwrap_or_default();
+    /// Goes on at another place of a partition, of which the group is told when all before is settled.
+    pub(super) fn move_to(
+        &mut self,
+        (topic, partition): (&str, i32),
+        offset: u64,
+        cluster: &str,
+        source: &Arc<SourceMeta>,
+    ) {
+        let topics = self.topics.get_mut(topic);
+        let Some(assigned) = topics.and_then(|topic| topic.partitions.get_mut(&partition)) else { return };
+        let epoch = Place::of(offset).epoch;
+        assigned.add_stream(stream_id(cluster, topic, partition, epoch), epoch, offset, source);
+        assigned.next = Some(offset);
+    }
+
+    /// Notes that a partition is read up to an offset.
+    pub(super) fn set_next(&mut self, (topic, partition): (&str, i32), offset: u64) {
+        let topic = self.topics.get_mut(topic);
+        if let Some(assigned) = topic.and_then(|topic| topic.partitions.get_mut(&partition)) {
+            assigned.next = Some(offset);
         }
-        list
     }
 
-    /// All partitions are read again from somewhere: what was read of them before counts no more.
+    /// The offset at which a partition is read on, unless that is its first record.
+    pub(super) fn next_of(&self, (topic, partition): (&str, i32)) -> Option<u64> {
+        self.topics.get(topic)?.partitions.get(&partition)?.next
+    }
+
+    /// All partitions, each with the offset at which it is read on; none where that is its first record.
+    pub(super) fn next(&self) -> impl Iterator<Item = (&str, i32, Option<u64>)> {
+        self.iter().map(|(topic, number, partition)| (topic, number, partition.next))
+    }
+
+    /// All partitions are read again from where they were begun, unless they are moved: what was read of them before counts
+    /// no more.
     pub(super) fn begin_again(&mut self) {
         for partition in self.topics.values_mut().flat_map(|topic| topic.partitions.values_mut()) {
             self.given += 1;
-            *partition = Partition { number: self.given, first: partition.first, ..Partition::default() };
+            *partition = Partition::new(self.given, partition.start);
         }
     }
 
@@ -178,6 +197,20 @@ impl Assigned {
 }
 
 impl Partition {
+    fn new(number: u64, start: Option<u64>) -> Self {
+        Self { number, start, next: start, ..Self::default() }
+    }
+
+    fn add_stream(&mut self, id: u64, epoch: u64, offset: u64, source: &Arc<SourceMeta>) -> Arc<Stream> {
+        if self.streams.is_empty() {
+            self.committed = offset;
+        }
+        let start = Position { offset, marker: 0 };
+        let stream = Stream::new(id, Arc::clone(source), ConstantSet::default(), start);
+        self.streams.push((epoch, Arc::clone(&stream)));
+        stream
+    }
+
     fn take_progress(&mut self) -> Option<u64> {
         while self.streams.len() > 1 && self.streams.first().is_some_and(|(_, stream)| stream.is_settled()) {
             self.streams.remove(0);
@@ -207,6 +240,12 @@ mod tests {
 
     fn committed(assigned: &mut Assigned) -> Vec<(i32, i64)> {
         positions(&assigned.take_progress())
+    }
+
+    fn next(assigned: &Assigned) -> Vec<(i32, Option<u64>)> {
+        let mut next = assigned.next().map(|(_, number, next)| (number, next)).collect::<Vec<_>>();
+        next.sort_unstable();
+        next
     }
 
     fn positions(list: &TopicPartitionList) -> Vec<(i32, i64)> {
@@ -258,16 +297,40 @@ mod tests {
     fn what_is_read_again_begins_anew() {
         let source = Arc::new(testing::source(ConstantSet::default()));
         let mut assigned = Assigned::default();
-        assigned.add(&list(&[0, 1]));
+        let mut given = list(&[1]);
+        given.add_partition_offset("logs", 0, Offset::Offset(5)).unwrap();
+        assigned.add(&given);
         let stream = assigned.stream(("logs", 0), 0, 5, "c", &source).unwrap();
         let number = assigned.find("logs", 0).unwrap().1;
         stream.begin(Position { offset: 9, marker: 0 }, 1, 1).done();
+        assigned.set_next(("logs", 0), 9);
+        assigned.set_next(("logs", 1), 3);
         assert_eq!(committed(&mut assigned), [(0, 9)]);
-        assert_eq!(positions(&assigned.begun()), [(0, 5)]);
         assigned.begin_again();
         assert_ne!(assigned.find("logs", 0).unwrap().1, number);
         assert_eq!(committed(&mut assigned), []);
-        assert_eq!(positions(&assigned.begun()), [(0, 5)]);
+        assert_eq!(next(&assigned), [(0, Some(5)), (1, None)]);
+    }
+
+    #[test]
+    fn a_new_place_is_committed_when_all_before_is_settled() {
+        let source = Arc::new(testing::source(ConstantSet::default()));
+        let mut assigned = Assigned::default();
+        let mut given = list(&[1]);
+        given.add_partition_offset("logs", 0, Offset::Offset(40)).unwrap();
+        assigned.add(&given);
+        assert_eq!(next(&assigned), [(0, Some(40)), (1, None)]);
+        let stream = assigned.stream(("logs", 0), 0, 40, "c", &source).unwrap();
+        let one = stream.begin(Position { offset: 50, marker: 0 }, 1, 1);
+        assigned.set_next(("logs", 0), 50);
+        assigned.move_to(("logs", 0), 10, "c", &source);
+        assigned.move_to(("logs", 1), 7, "c", &source);
+        assert_eq!(next(&assigned), [(0, Some(10)), (1, Some(7))]);
+        let mut told = committed(&mut assigned);
+        told.sort_unstable();
+        assert_eq!(told, [(0, 40), (1, 7)]);
+        one.done();
+        assert_eq!(committed(&mut assigned), [(0, 10)]);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! What the client tells: changes of the assignment, its log, and there which commits failed.
 //!
 //! Owns: [`GroupContext`], which the client calls on the thread that polls it.
-//! Promises: a change is only noted, in order; the reader makes it when it has finished what it must before. A position that
-//! the brokers no longer have is told in the log and counted.
+//! Promises: a change is only noted, in order; the reader makes it when it has finished what it must before.
 //! Never: waits.
 
 use std::collections::VecDeque;
@@ -22,9 +21,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::status::KafkaSourceStatus;
 
-/// The name under which the client tells of positions in its log.
-const OFFSET_FACILITY: &str = "OFFSET";
-/// Of requests that were not answered in time.
+/// The name under which the client tells in its log of requests that were not answered in time.
 const TIMEOUT_FACILITY: &str = "REQTMOUT";
 /// How it tells of one that the brokers got, and whose answer it will not take.
 const LOST_ANSWER: &str = "ConsumerGroupHeartbeatRequest in flight";
@@ -46,8 +43,6 @@ pub(super) struct GroupContext {
     status: Arc<KafkaSourceStatus>,
     /// Whether a partition without a position is read from its first record.
     begins_at_first: bool,
-    /// Whether the positions are committed in transactions, which this client does not hear of.
-    in_transactions: bool,
     /// Whether nothing is fetched, so that the client doesn't learn where partitions end.
     is_paused: AtomicBool,
     changes: Mutex<VecDeque<Change>>,
@@ -68,7 +63,6 @@ impl GroupContext {
             source: source.to_owned(),
             status,
             begins_at_first,
-            in_transactions: false,
             is_paused: AtomicBool::new(false),
             changes: Mutex::default(),
             has_changes: AtomicBool::new(false),
@@ -77,11 +71,6 @@ impl GroupContext {
             lost_answer: Mutex::default(),
             failure: Mutex::default(),
         }
-    }
-
-    /// The same, where positions are committed in transactions.
-    pub(super) fn in_transactions(self, in_transactions: bool) -> Self {
-        Self { in_transactions, ..self }
     }
 
     /// The partitions are paused, or are no more.
@@ -141,13 +130,6 @@ impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let source = &*self.source;
         match level {
-            RDKafkaLogLevel::Warning if facility == OFFSET_FACILITY => {
-                self.status.position_resets.fetch_add(1, Relaxed);
-                tracing::warn!(
-                    source,
-                    "{message}; records that nobody read may be lost: keep them for longer, or read faster"
-                );
-            }
             RDKafkaLogLevel::Warning if facility == COMMIT_FACILITY => {
                 self.status.commit_failures.fetch_add(1, Relaxed);
                 self.has_failed.store(true, Relaxed);
@@ -180,10 +162,10 @@ impl ClientContext for GroupContext {
             for (partition, of_partition) in &of_topic.partitions {
                 self.status.update(topic, *partition, |known| {
                     let offset = |offset: i64| u64::try_from(offset).ok();
+                    // The reader tells the position. What the client takes for it is what it committed last itself: others
+                    // may have since, or a transaction.
                     let first = offset(of_partition.lo_offset).filter(|_| self.begins_at_first);
-                    let position = offset(of_partition.committed_offset).or(first);
-                    known.position =
-                        if self.in_transactions { position.max(known.position) } else { position };
+                    known.position = known.position.or(first);
                     if !self.is_paused.load(Relaxed) {
                         known.end = offset(of_partition.ls_offset);
                     }
@@ -208,22 +190,43 @@ impl ConsumerContext for GroupContext {
         };
         if self.is_ending.load(Acquire) {
             make(consumer, &change).unwrap_or_default();
-        } else {
-            self.changes().push_back(change);
-            self.has_changes.store(true, Release);
+            return;
         }
+        let mut changes = self.changes();
+        if !is_incremental(consumer) {
+            // The group does not wait for an assignment to be made before it gives another, which takes its place.
+            changes.retain(|change| matches!(change, Change::Revoked(_)));
+        }
+        changes.push_back(change);
+        self.has_changes.store(true, Release);
     }
 }
 
 /// Tells the client to make a change.
 pub(super) fn make(consumer: &BaseConsumer<GroupContext>, change: &Change) -> KafkaResult<()> {
-    let is_incremental = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+    let is_incremental = is_incremental(consumer);
     match change {
         Change::Assigned(partitions) if is_incremental => consumer.incremental_assign(partitions),
         Change::Assigned(partitions) => consumer.assign(partitions),
         Change::Revoked(partitions) if is_incremental => consumer.incremental_unassign(partitions),
         Change::Revoked(_) => consumer.unassign(),
     }
+}
+
+/// Answers the changes that were not made any more: the client waits for that before it leaves the group.
+pub(super) fn make_none(consumer: &BaseConsumer<GroupContext>) {
+    while let Some(change) = consumer.context().next_change() {
+        let change = match change {
+            Change::Assigned(_) => Change::Assigned(TopicPartitionList::new()),
+            revoked @ Change::Revoked(_) => revoked,
+        };
+        make(consumer, &change).unwrap_or_default();
+    }
+}
+
+/// Whether a change tells what is new, and not all that there is.
+pub(super) fn is_incremental(consumer: &BaseConsumer<GroupContext>) -> bool {
+    matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
 }
 
 impl fmt::Debug for GroupContext {

@@ -19,12 +19,15 @@ use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 
 use super::assigned::Assigned;
 use super::framing::RecordFacts;
+use super::join::Join;
+use super::lost::LOOK_AGAIN;
 use super::place::Place;
 use super::round::Round;
 use super::run::{Limits, Record, Run};
 use super::stall::Waiting;
+use super::start::{ANSWER_MAX, Beginning};
 use super::status::KafkaSourceStatus;
-use super::{GroupConsumer, KafkaSourceConfig, KafkaSourceError};
+use super::{GroupConsumer, KafkaSourceConfig, KafkaSourceError, OnLostPosition};
 use crate::buffers::BufferPool;
 use crate::source::{CHUNK_BYTES, PipelineEnded, SourceContext};
 
@@ -94,6 +97,16 @@ pub(super) struct Reader<'c> {
     pub(super) ends_every: Duration,
     /// When that is due.
     pub(super) ends_at: Instant,
+    /// Where to begin.
+    pub(super) beginning: Beginning,
+    /// Whether a round was aborted, and its partitions are to be read again from the group's positions.
+    pub(super) goes_back: bool,
+    /// Where to go on.
+    pub(super) on_lost_position: OnLostPosition,
+    /// When to look for positions that are lost, if some may be.
+    pub(super) lost_at: Option<Instant>,
+    /// Whether the config leaves it open who assigns, and when to ask why nobody does.
+    pub(super) join: Join,
     commit_at: Instant,
     /// What has been told and not ended since.
     told: Vec<RDKafkaErrorCode>,
@@ -107,6 +120,7 @@ impl<'c> Reader<'c> {
         status: Arc<KafkaSourceStatus>,
         round: Option<Round>,
     ) -> Self {
+        let join = Join::new(config.group_protocol, status.rebalances.load(Relaxed));
         Self {
             consumer,
             context,
@@ -123,6 +137,11 @@ impl<'c> Reader<'c> {
             is_paused: false,
             ends_every: config.connection.statistics_interval,
             ends_at: Instant::now(),
+            beginning: Beginning::new(config.start),
+            goes_back: false,
+            on_lost_position: config.on_lost_position,
+            lost_at: None,
+            join,
             commit_at: Instant::now() + COMMIT_EVERY,
             told: Vec::new(),
         }
@@ -147,7 +166,12 @@ impl<'c> Reader<'c> {
     }
 
     fn turn(&mut self) -> Result<(), End> {
+        self.go_back_if_due()?;
         for number in 0..RECORDS_PER_TURN {
+            if self.goes_back {
+                self.serve_and_discard(IDLE)?;
+                break;
+            }
             if self.is_round_over(number % RECORDS_PER_LOOK == 0) {
                 self.flush()?;
                 self.end_round(None)?;
@@ -176,6 +200,9 @@ impl<'c> Reader<'c> {
         }
         self.make_changes()?;
         self.commit_if_due();
+        self.place_if_due()?;
+        self.find_lost_if_due()?;
+        self.ask_who_assigns_if_due()?;
         self.join_again_if_unsure()
     }
 
@@ -251,6 +278,7 @@ impl<'c> Reader<'c> {
         if !self.enter_round(&stream, run.filled())? {
             return Ok(());
         }
+        self.assigned.set_next(place, run.end);
         match run.into_batch(&stream, &self.pool) {
             Some(batch) => self.hand_over(Waiting { batch, topic, partition }),
             None => Ok(()),
@@ -268,7 +296,7 @@ impl<'c> Reader<'c> {
     }
 
     /// Says once what goes wrong; it is said again when records have come since.
-    fn tell(&mut self, error: &KafkaError) -> Result<(), End> {
+    pub(super) fn tell(&mut self, error: &KafkaError) -> Result<(), End> {
         let context = self.consumer.context();
         match error {
             KafkaError::MessageConsumptionFatal(code) => {
@@ -279,7 +307,14 @@ impl<'c> Reader<'c> {
                     .map_or_else(|| error.to_string(), |(_, reason)| reason);
                 Err(End::Source(KafkaSourceError::Fatal { group: self.group.clone(), code: *code, reason }))
             }
-            KafkaError::MessageConsumption(code) => {
+            // The client says of no partition which it is.
+            KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => {
+                self.lost_at.get_or_insert_with(|| Instant::now() + LOOK_AGAIN);
+                Ok(())
+            }
+            KafkaError::MessageConsumption(code)
+            | KafkaError::MetadataFetch(code)
+            | KafkaError::OffsetFetch(code) => {
                 if !self.told.contains(code) {
                     self.told.push(*code);
                     let (source, group) = (&self.context.meta.name, &self.group);
@@ -315,7 +350,9 @@ impl<'c> Reader<'c> {
         if let Err(error) = self.consumer.commit(&positions, CommitMode::Async) {
             self.assigned.tell_again();
             tracing::debug!(source = &*self.context.meta.name, %error, "cannot tell the group of a position");
+            return;
         }
+        self.status.set_positions(&positions);
     }
 
     /// The same, and waits until the group has it; bounded, as the cluster may be away. The client gives no answer to a
@@ -326,7 +363,7 @@ impl<'c> Reader<'c> {
         let deadline = Instant::now() + COMMIT_MAX;
         while told.count() > 0 && self.late.len() < LATE_MAX {
             let left = deadline.saturating_duration_since(Instant::now());
-            let taken = self.consumer.committed_offsets(told.clone(), left);
+            let taken = self.consumer.committed_offsets(told.clone(), left.min(ANSWER_MAX));
             if left.is_zero() || taken.is_ok_and(|taken| has_all(&taken, &told)) {
                 break;
             }

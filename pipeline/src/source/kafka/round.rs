@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 use rdkafka::Message;
 use rdkafka::consumer::Consumer;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::KafkaSourceError;
 use super::reader::{End, Reader};
-use super::stall::{CLUSTER_PATIENCE, GIVE_BACK_MAX, LOOK_EVERY, PAUSE_AFTER};
+use super::stall::{GIVE_BACK_MAX, LOOK_EVERY, PAUSE_AFTER};
 use crate::kafka::transaction::{Step, Transaction, TransactionEnded};
 use crate::stream::Stream;
 
@@ -26,8 +25,6 @@ const BYTES_MAX: usize = 16 * 1024 * 1024;
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// How long to serve it at once while something is waited for.
 const SERVE: Duration = Duration::from_millis(20);
-/// How long the client may take to go back to a position.
-const SEEK_MAX: Duration = Duration::from_secs(5);
 
 impl From<TransactionEnded> for End {
     fn from(ended: TransactionEnded) -> Self {
@@ -59,7 +56,7 @@ impl RecordPlace {
 #[derive(Debug)]
 pub(super) struct Round {
     transaction: Arc<dyn Transaction>,
-    /// When its first batch was made; none before.
+    /// When its first batch was made, or a position was to be told; none before.
     began: Option<Instant>,
     bytes: usize,
     records: usize,
@@ -92,6 +89,15 @@ impl Round {
             is_aborted: false,
             streams: Vec::new(),
         }
+    }
+
+    /// Begins its transaction, unless that is done.
+    fn begin(&mut self) -> Result<(), TransactionEnded> {
+        if self.began.is_none() {
+            self.transaction.begin(self.refuses)?;
+            self.began = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// A record was read.
@@ -172,14 +178,16 @@ impl Reader<'_> {
         self.round.as_ref().is_some_and(|round| round.has_refused(message))
     }
 
+    /// Begins the round without a batch, so that the group is told of positions.
+    pub(super) fn begin_round(&mut self) -> Result<(), End> {
+        self.round.as_mut().map_or(Ok(()), |round| Ok(round.begin()?))
+    }
+
     /// A batch of this stream, with so many bytes, is part of the round; the first one begins the transaction. False when the
     /// round has failed: the batch will be read again.
     pub(super) fn enter_round(&mut self, stream: &Arc<Stream>, bytes: usize) -> Result<bool, End> {
         let Some(round) = &mut self.round else { return Ok(true) };
-        if round.began.is_none() {
-            round.transaction.begin(round.refuses)?;
-            round.began = Some(Instant::now());
-        }
+        round.begin()?;
         if round.has_failed() {
             return Ok(false);
         }
@@ -305,7 +313,7 @@ impl Reader<'_> {
             match round.transaction.commit(&positions, &group, ANSWER_PATIENCE)? {
                 Step::Done => {
                     round.committed();
-                    self.show_positions(&positions);
+                    self.status.set_positions(&positions);
                     return Ok(true);
                 }
                 Step::Failed => return Ok(false),
@@ -314,14 +322,7 @@ impl Reader<'_> {
         }
     }
 
-    fn show_positions(&self, positions: &TopicPartitionList) {
-        for partition in positions.elements() {
-            let offset = partition.offset().to_raw().and_then(|offset| u64::try_from(offset).ok());
-            self.status.update(partition.topic(), partition.partition(), |known| known.position = offset);
-        }
-    }
-
-    /// Aborts the transaction and goes back to where the group is.
+    /// Aborts the transaction; what was read for it is read again from where the group is.
     fn abort_round(&mut self) -> Result<(), End> {
         self.fail_round("not all of it was written");
         while !self.abort_once()? {
@@ -332,7 +333,11 @@ impl Reader<'_> {
             self.wait_paused()?;
         }
         self.round.iter_mut().for_each(Round::aborted);
-        self.go_back()
+        self.run = None;
+        self.late.clear();
+        self.assigned.begin_again();
+        self.goes_back = true;
+        Ok(())
     }
 
     /// Aborts the transaction, unless that is done; says whether it is. Records that the client still has come back by it.
@@ -342,76 +347,5 @@ impl Reader<'_> {
             round.is_aborted = round.transaction.abort(ANSWER_PATIENCE)? == Step::Done;
         }
         Ok(round.is_aborted)
-    }
-
-    fn go_back(&mut self) -> Result<(), End> {
-        while !self.context.stop.is_asked() {
-            let begun = self.begun();
-            match self.positions_of_group(&begun).and_then(|positions| self.seek(positions)) {
-                Ok(()) => {
-                    self.run = None;
-                    self.late.clear();
-                    self.assigned.begin_again();
-                    return Ok(());
-                }
-                Err(reason) => {
-                    let source = &*self.context.meta.name;
-                    tracing::debug!(source, reason, "cannot go back to the group's position yet");
-                    self.wait_paused()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Where the first record stood of each partition of which one came.
-    fn begun(&self) -> TopicPartitionList {
-        let mut begun = self.assigned.begun();
-        let run = self.run.iter().map(|run| (&*run.topic, run.partition, i64::try_from(run.first)));
-        let late = self.late.iter().map(|late| (late.topic(), late.partition(), Ok(late.offset())));
-        for (topic, partition, offset) in run.chain(late) {
-            if self.assigned.find(topic, partition).is_some()
-                && begun.find_partition(topic, partition).is_none()
-            {
-                // Fails only for offsets that are none.
-                let offset = Offset::Offset(offset.unwrap_or(i64::MAX));
-                begun.add_partition_offset(topic, partition, offset).unwrap_or_default();
-            }
-        }
-        begun
-    }
-
-    /// The positions that the group has of these partitions; where it has none, those that are given.
-    fn positions_of_group(&self, begun: &TopicPartitionList) -> Result<TopicPartitionList, String> {
-        let mut positions = TopicPartitionList::new();
-        if begun.count() == 0 {
-            return Ok(positions);
-        }
-        let known = self.consumer.committed_offsets(begun.clone(), CLUSTER_PATIENCE);
-        let known = known.map_err(|error| error.to_string())?;
-        for partition in begun.elements() {
-            let (topic, number) = (partition.topic(), partition.partition());
-            let of_group = known.find_partition(topic, number);
-            if let Some(Err(error)) = of_group.as_ref().map(TopicPartitionListElem::error) {
-                return Err(error.to_string());
-            }
-            let offset = match of_group.map(|of_group| of_group.offset()) {
-                Some(offset @ Offset::Offset(_)) => offset,
-                _ => partition.offset(),
-            };
-            positions.add_partition_offset(topic, number, offset).map_err(|error| error.to_string())?;
-        }
-        Ok(positions)
-    }
-
-    fn seek(&self, positions: TopicPartitionList) -> Result<(), String> {
-        if positions.count() == 0 {
-            return Ok(());
-        }
-        let sought = self.consumer.seek_partitions(positions, SEEK_MAX).map_err(|error| error.to_string())?;
-        match sought.elements().into_iter().find_map(|partition| partition.error().err()) {
-            Some(error) => Err(error.to_string()),
-            None => Ok(()),
-        }
     }
 }

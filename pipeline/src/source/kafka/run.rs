@@ -47,7 +47,7 @@ pub(super) struct Run {
     /// Bytes of the values, whole.
     bytes: u64,
     /// The offset behind its last record.
-    end: u64,
+    pub(super) end: u64,
     read_at: i64,
 }
 

@@ -14,8 +14,10 @@ use rdkafka::Message;
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::group::{Change, make};
+use super::group::{Change, is_incremental, make};
+use super::lost::LOOK_AGAIN;
 use super::reader::{End, Reader};
+use super::start::number;
 use crate::event::Batch;
 use crate::memory::Held;
 
@@ -27,8 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(super) const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
 /// Between two looks at what is under way.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// How long to ask the cluster for its name, or for the ends of partitions.
-pub(super) const CLUSTER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long to ask the cluster for the ends of partitions.
+const CLUSTER_PATIENCE: Duration = Duration::from_secs(1);
 /// The name of the drop of events that others read.
 const GIVEN_BACK: &str = "given back to the group";
 
@@ -125,9 +127,7 @@ impl Reader<'_> {
         match asked {
             Ok(ends) => {
                 for end in ends.elements().iter().filter(|end| end.error().is_ok()) {
-                    let Some(offset) = end.offset().to_raw().and_then(|raw| u64::try_from(raw).ok()) else {
-                        continue;
-                    };
+                    let Some(offset) = number(end.offset()) else { continue };
                     self.status.update(end.topic(), end.partition(), |known| known.end = Some(offset));
                 }
             }
@@ -145,7 +145,7 @@ impl Reader<'_> {
         self.pause_these(&self.assigned.all());
     }
 
-    fn pause_these(&self, partitions: &TopicPartitionList) {
+    pub(super) fn pause_these(&self, partitions: &TopicPartitionList) {
         if let Err(error) = self.consumer.pause(partitions) {
             tracing::debug!(source = &*self.context.meta.name, %error, "cannot pause partitions");
         }
@@ -163,26 +163,60 @@ impl Reader<'_> {
     pub(super) fn make_changes(&mut self) -> Result<(), End> {
         let group = self.consumer.context();
         while group.has_changes() {
-            let Some(change) = group.next_change() else { break };
+            let Some(mut change) = group.next_change() else { break };
             match &change {
                 Change::Assigned(partitions) => {
-                    if self.cluster.is_none() {
-                        self.cluster = self.consumer.client().fetch_cluster_id(CLUSTER_PATIENCE);
-                    }
-                    if self.cluster.is_none() {
+                    let Some(begin) = self.begin(partitions)? else {
                         group.put_back(change);
                         return Ok(());
-                    }
-                    self.assigned.add(partitions);
+                    };
+                    change = Change::Assigned(begin);
                 }
-                Change::Revoked(partitions) => self.give_back(partitions)?,
+                Change::Revoked(partitions) => {
+                    self.give_back(partitions)?;
+                    change = Change::Revoked(self.without_unplaced(partitions));
+                }
             }
-            if let Err(error) = make(self.consumer, &change) {
-                tracing::warn!(source = &*self.context.meta.name, %error, "cannot change which partitions are read");
-            }
-            self.show(&change);
+            self.make(&change);
         }
         Ok(())
+    }
+
+    fn make(&mut self, change: &Change) {
+        if let Err(error) = make(self.consumer, change) {
+            tracing::warn!(source = &*self.context.meta.name, %error, "cannot change which partitions are read");
+            self.lost_at.get_or_insert_with(|| Instant::now() + LOOK_AGAIN);
+        }
+        self.show(change);
+    }
+
+    /// Makes the client read partitions that it was not given when they were assigned.
+    pub(super) fn read_more(&mut self, partitions: TopicPartitionList) -> Result<(), End> {
+        if is_incremental(self.consumer) {
+            self.make(&Change::Assigned(partitions));
+            return Ok(());
+        }
+        if let Err(error) = self.assign_again() {
+            self.tell(&error)?;
+        }
+        self.show(&Change::Assigned(partitions));
+        Ok(())
+    }
+
+    /// These partitions without those that are not read yet, which are forgotten.
+    fn without_unplaced(&mut self, partitions: &TopicPartitionList) -> TopicPartitionList {
+        let mut read = TopicPartitionList::new();
+        for one in partitions.elements() {
+            let is_it =
+                |unplaced: &(String, i32)| (&*unplaced.0, unplaced.1) == (one.topic(), one.partition());
+            let unplaced = &mut self.beginning.unplaced;
+            let before = unplaced.len();
+            unplaced.retain(|unplaced| !is_it(unplaced));
+            if unplaced.len() == before {
+                read.add_partition(one.topic(), one.partition());
+            }
+        }
+        read
     }
 
     /// Says what has changed. What is new is paused as the others are.
@@ -197,6 +231,7 @@ impl Reader<'_> {
                 let names = names(partitions);
                 tracing::info!(source, partitions = ?names, "reads partitions");
                 self.status.has(names.into_iter());
+                self.status.set_positions(partitions);
                 if self.is_paused {
                     self.pause_these(partitions);
                 }

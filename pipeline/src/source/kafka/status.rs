@@ -8,14 +8,20 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::start::number;
+
 /// What there is to see of a Kafka source.
 #[derive(Debug)]
 pub struct KafkaSourceStatus {
     group: String,
     /// Records without a value, which are passed over.
     pub null_values: AtomicU64,
-    /// Times that a position was no longer there: records that nobody read may be lost.
+    /// Times that the records at a position were gone, and reading went on elsewhere.
     pub position_resets: AtomicU64,
+    /// Records that were passed over by that, and nobody read, as far as they can be counted.
+    pub possibly_lost_records: AtomicU64,
     /// Changes of which partitions this member has.
     pub rebalances: AtomicU64,
     /// Positions that the group did not take; they are told again.
@@ -25,12 +31,12 @@ pub struct KafkaSourceStatus {
     partitions: Mutex<BTreeMap<(String, i32), PartitionStatus>>,
 }
 
-/// A partition that this member has, as of the client's last figures.
+/// A partition that this member has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartitionStatus {
-    /// The group's position: what stands before it is settled.
+    /// The position that the group was told last: what stands before it is settled.
     pub position: Option<u64>,
-    /// The offset behind the last record that may be read.
+    /// The offset behind the last record that may be read, as of the client's last figures.
     pub end: Option<u64>,
 }
 
@@ -48,6 +54,7 @@ impl KafkaSourceStatus {
             group: group.to_owned(),
             null_values: AtomicU64::default(),
             position_resets: AtomicU64::default(),
+            possibly_lost_records: AtomicU64::default(),
             rebalances: AtomicU64::default(),
             commit_failures: AtomicU64::default(),
             pauses: AtomicU64::default(),
@@ -79,6 +86,14 @@ impl KafkaSourceStatus {
     pub(super) fn update(&self, topic: &str, partition: i32, set: impl FnOnce(&mut PartitionStatus)) {
         if let Some(status) = self.lock().get_mut(&(topic.to_owned(), partition)) {
             set(status);
+        }
+    }
+
+    /// Sets the positions of partitions that this member has.
+    pub(super) fn set_positions(&self, positions: &TopicPartitionList) {
+        for one in positions.elements() {
+            let position = number(one.offset());
+            self.update(one.topic(), one.partition(), |known| known.position = position);
         }
     }
 

@@ -68,12 +68,17 @@ impl Kafka {
     /// Fetches Kafka and starts a cluster whose brokers have ids from 1 on and, besides [`Listener::Plaintext`], the
     /// given listeners.
     pub(crate) fn start(brokers: u16, listeners: &[Listener]) -> Self {
+        Self::start_with(brokers, listeners, "")
+    }
+
+    /// Like [`Kafka::start`], with more lines for each broker's `server.properties`.
+    pub(crate) fn start_with(brokers: u16, listeners: &[Listener], settings: &str) -> Self {
         let folder = super::folder("kafka");
-        let mut more = String::new();
+        let mut more = settings.to_owned();
         if !listeners.is_empty() {
             let certificates = folder.path().join(CERTIFICATES);
             make_certificates(&certificates);
-            more = secured_settings(&certificates);
+            more += &secured_settings(&certificates);
         }
         let listeners = [&[Listener::Plaintext], listeners].concat();
         let nodes: Vec<Node> = (1..=brokers)
