@@ -30,6 +30,15 @@ pub(super) fn hub_of(kafka: &Kafka, topics: &str, group: &str, url: &str, more: 
 pub(super) fn hub_at(brokers: &[String], topics: &str, group: &str, url: &str, more: &str) -> Scene {
     let scene = Scene::new();
     scene.write_config(&format!(
+        "{}\n[outputs.store]\ntype = \"elasticsearch\"\ninputs = [\"bus\"]\nurls = [\"{url}\"]\n",
+        bus(brokers, topics, group, more)
+    ));
+    scene
+}
+
+/// The config of a source `bus` of these topics, with more keys.
+pub(super) fn bus(brokers: &[String], topics: &str, group: &str, more: &str) -> String {
+    format!(
         r#"
 memory = "64MiB"
 
@@ -39,14 +48,8 @@ brokers = {brokers:?}
 topics = ["{topics}"]
 group = "{group}"
 {more}
-
-[outputs.store]
-type = "elasticsearch"
-inputs = ["bus"]
-urls = ["{url}"]
 "#
-    ));
-    scene
+    )
 }
 
 pub(super) fn numbered(numbers: std::ops::Range<u64>) -> impl Iterator<Item = NewRecord> {

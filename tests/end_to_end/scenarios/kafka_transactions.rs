@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::CATCHING_UP;
-use super::kafka_source::{numbered, partitions};
+use super::kafka_source::{bus, numbered, partitions};
 use crate::support::daemon::Daemon;
 use crate::support::kafka::{Client, Isolation, NewRecord};
 use crate::support::ledger::{Ledger, Witness};
@@ -18,17 +18,10 @@ use crate::support::{eventually, pause_until, within};
 /// A relay from one topic into another of the same cluster, with more keys of the source and of the output.
 pub(super) fn relay(kafka: &Kafka, name: &str, source: &str, output: &str) -> Scene {
     let scene = Scene::new();
+    let brokers = kafka.addresses(Listener::Plaintext);
+    let bus = bus(&brokers, &format!("{name}.in"), name, source);
     scene.write_config(&format!(
-        r#"
-memory = "64MiB"
-
-[sources.bus]
-type = "kafka"
-brokers = {brokers:?}
-topics = ["{name}.in"]
-group = "{name}"
-{source}
-
+        r#"{bus}
 [outputs.results]
 type = "kafka"
 inputs = ["bus"]
@@ -36,8 +29,7 @@ brokers = {brokers:?}
 topic = "{name}.out"
 encoding = "raw"
 {output}
-"#,
-        brokers = kafka.addresses(Listener::Plaintext)
+"#
     ));
     scene
 }
