@@ -15,7 +15,7 @@ use crate::support::{PATIENCE, eventually, free_port, pause_until, within};
 
 const LINES: u64 = 3_000;
 /// How long a backlog may take after the last misfortune.
-const CATCHING_UP: Duration = Duration::from_secs(90);
+const CATCHING_UP: Duration = Duration::from_secs(150);
 
 /// The config of files into a Kafka output with these keys.
 pub(super) fn config(kafka: &Kafka, keys: &str) -> String {

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::kafka_output::{assert_each_line_once, config, lines, read, wait_until_settled};
-use crate::support::eventually;
 use crate::support::kafka::Record;
 use crate::support::ledger::Ledger;
 use crate::support::scene::Scene;
 use crate::support::services::kafka::{Kafka, Listener, PASSWORD, USER, kafka};
+use crate::support::within;
 use crate::support::writer::append_numbered;
+
+/// The client tries a topic that went away for a minute or so before it gives its records back.
+const GIVING_UP: Duration = Duration::from_secs(180);
 
 /// Each of these lines stands there, once.
 #[track_caller]
@@ -41,7 +45,7 @@ fn a_topic_that_is_deleted_under_an_output_is_made_again_or_waited_for() {
         client.delete_topic(&topic);
         append_numbered(&log, 1_000..2_000);
         if keys.is_empty() {
-            eventually(format_args!("the daemon says so; {daemon}"), || {
+            within(GIVING_UP, format_args!("the daemon says so; {daemon}"), || {
                 daemon.log().contains("does not exist").then_some(())
             });
             assert_eq!(Ledger::read(scene.admin()).unwrap().in_flight, 1_000, "{daemon}");
