@@ -4,6 +4,7 @@
 //! Promises: a command returns an [`Exit`] or an error with its causes.
 //! Never: prints a secret.
 
+mod backtest;
 mod check;
 mod completions;
 mod config_reference;
@@ -43,6 +44,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Shows live events at any point of a running daemon
     Tap(tap::Arguments),
+    /// Runs the aggregates of a config over old files and prints their results
+    Backtest(backtest::Arguments),
     /// Parses lines and shows their fields, or where and why a line failed
     Parse(parse::Arguments),
     /// Prints every config key with type, default and unit, as Markdown
@@ -108,6 +111,7 @@ impl Cli {
             Command::Test(arguments) => arguments.execute(),
             Command::Explain(arguments) => arguments.execute(),
             Command::Tap(arguments) => arguments.execute(),
+            Command::Backtest(arguments) => arguments.execute(),
             Command::Parse(arguments) => arguments.execute(),
             Command::ConfigReference(arguments) => arguments.execute(),
             Command::DeadLetter(arguments) => arguments.execute(),

@@ -6,6 +6,7 @@
 //! secret is ever printed.
 //! Never: starts anything.
 
+mod aggregates;
 pub(crate) mod cases;
 pub(crate) mod checked;
 mod component;
@@ -27,11 +28,12 @@ mod schema;
 pub(crate) mod secret;
 pub(crate) mod settings;
 pub(crate) mod sources;
+mod time;
 #[cfg(feature = "kafka")]
 pub(crate) mod transactions;
 mod transforms;
 pub(crate) mod units;
-mod value;
+pub(crate) mod value;
 mod ways;
 
 use std::path::PathBuf;

@@ -5,6 +5,7 @@
 //! Never: holds logic that a library crate could hold.
 
 mod admin;
+mod backtest;
 mod cli;
 mod config;
 mod exit;

@@ -15,12 +15,12 @@ use logweir_pipeline::parse::Parser;
 use logweir_pipeline::router::{Route, Router, Way};
 use logweir_pipeline::tap::{EVENTS_PER_SECOND_MAX, PointKind, Tap, Taps};
 use logweir_pipeline::transform::{Bench, PlacedStep};
-use logweir_pipeline::worker::Lane;
+use logweir_pipeline::worker::{Lane, Unreached};
 use logweir_pipeline::{Batch, Keys, Ledger, Position, SourceMeta, Stream};
 use serde_json::{Map, Value};
 
 use crate::config::Config;
-use crate::topology::{source_meta, ways};
+use crate::topology::{aggregates, source_meta, ways};
 
 /// One source of a config, ready to take lines.
 pub(crate) struct Rehearsal {
@@ -70,7 +70,9 @@ impl Rehearsal {
             let json = JsonEncoder::new(Arc::clone(&config.keys));
             Box::new(Recorder { output, json, documents: Arc::clone(&documents) }) as Box<dyn Lane>
         };
-        let lanes = (0..config.outputs.len()).map(lane).collect();
+        let outputs = (0..config.outputs.len()).map(lane);
+        let aggregates = aggregates(config).map(|_| Box::new(Unreached) as Box<dyn Lane>);
+        let lanes = outputs.chain(aggregates).collect();
         let parser = Parser::new(Arc::clone(&config.keys));
         let json = JsonEncoder::new(Arc::clone(&config.keys));
         let way = ways(config).swap_remove(index);

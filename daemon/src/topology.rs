@@ -8,6 +8,7 @@
 mod own_files;
 mod stage;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -15,6 +16,7 @@ use crossbeam_channel::Receiver;
 use logweir_outputs::dead_letter::{DeadLetter, DeadLetterConfig};
 use logweir_outputs::driver::DriverEnd;
 use logweir_outputs::output::{Output, OutputDependencies};
+use logweir_pipeline::aggregate::{Aggregate, AggregateConfig};
 use logweir_pipeline::checkpoint::Checkpoints;
 use logweir_pipeline::event::Constants;
 use logweir_pipeline::installation::Installation;
@@ -24,11 +26,12 @@ use logweir_pipeline::router::{Branch, Way};
 use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
 #[cfg(feature = "kafka")]
 use logweir_pipeline::source::kafka::{KafkaSource, KafkaSourceStatus};
+use logweir_pipeline::source::results::Results;
 use logweir_pipeline::source::syslog::{SyslogSource, SyslogStatus};
 use logweir_pipeline::source::{BatchSender, SourceContext, stdin};
 use logweir_pipeline::tap::Taps;
-use logweir_pipeline::worker::Worker;
-use logweir_pipeline::{Batch, Keys, Ledger, Memory, SourceMeta, Stop};
+use logweir_pipeline::worker::{Unreached, Worker};
+use logweir_pipeline::{Batch, Keys, Ledger, Memory, SourceMeta, Stop, StreamListener};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
@@ -52,6 +55,8 @@ pub(crate) struct Topology {
     pub(crate) stop: Stop,
     sources: Stage,
     workers: Stage,
+    /// What makes results of events, and the workers that those go through.
+    results: Stage,
     drivers: JoinSet<(String, DriverResult)>,
     checkpoints: Arc<Checkpoints>,
     flusher: Stage,
@@ -82,8 +87,12 @@ impl Topology {
         let statuses = outputs.iter().map(|output| Arc::clone(&output.status)).collect();
 
         let (batches, inboxes) = channels(config.settings.workers);
+        let ways = ways(config);
+        let results = all_results(config, &memory);
         let starter = SourceStarter {
             batches,
+            ways: &ways,
+            results: &results,
             memory: &memory,
             stop: &stop,
             once,
@@ -91,13 +100,16 @@ impl Topology {
             #[cfg(feature = "kafka")]
             outputs: &outputs,
         };
-        let started = starter.start(config, &installation)?;
-        let ways = ways(config);
+        let mut started = starter.start(config, &installation)?;
         let names = config.used_sources().map(|source| source.name.as_str());
         let outputs_by_lane = config.outputs.iter().map(|output| output.name.clone()).collect();
         let taps = Taps::new(names.zip(&ways), outputs_by_lane);
-        let starter = WorkerStarter { ways, keys: &config.keys, taps: &taps, outputs: &outputs };
+        let starter =
+            WorkerStarter { ways, keys: &config.keys, taps: &taps, outputs: &outputs, results: &results };
         let workers = starter.start(inboxes, &stop)?;
+        let context = ResultsContext { memory: &memory, stop: &stop, once };
+        let watched = results.iter().map(|own| Arc::clone(own.results.aggregate())).collect();
+        let results = starter.start_results(config, &mut started.ledger, &context)?;
         let drivers = collect_drivers(outputs, config);
 
         let (mut flusher, flusher_stop) = (Stage::default(), Stop::default());
@@ -117,6 +129,7 @@ impl Topology {
             #[cfg(feature = "kafka")]
             kafka: started.kafka,
             transforms,
+            aggregates: watched,
             outputs: statuses,
             memory,
             taps,
@@ -130,6 +143,7 @@ impl Topology {
             stop,
             sources,
             workers,
+            results,
             drivers,
             checkpoints,
             flusher,
@@ -143,6 +157,7 @@ impl Topology {
         let mut end = End::default();
         self.sources_ended(&mut end).await;
         self.workers.ended(&mut end).await;
+        self.results.ended(&mut end).await;
         while let Some(driver) = self.drivers.join_next().await {
             self.note_driver(driver, &mut end);
         }
@@ -198,6 +213,8 @@ fn channels(workers: usize) -> (BatchSender, Vec<Receiver<Batch>>) {
 /// What sources are started with. Its sender goes with it: the workers' inboxes close when the last source is gone.
 struct SourceStarter<'a> {
     batches: BatchSender,
+    ways: &'a [Way],
+    results: &'a [OwnedResults],
     memory: &'a Arc<Memory>,
     stop: &'a Stop,
     once: bool,
@@ -229,8 +246,9 @@ impl SourceStarter<'_> {
             kafka: Vec::new(),
         };
         for (index, source) in config.used_sources().enumerate() {
+            let listeners = listeners(&self.ways[index], config, self.results);
             let context = SourceContext {
-                meta: Arc::new(source_meta(index, source, &mut started.ledger)),
+                meta: Arc::new(SourceMeta { listeners, ..source_meta(index, source, &mut started.ledger) }),
                 batches: self.batches.clone(),
                 memory: Arc::clone(self.memory),
                 stop: self.stop.clone(),
@@ -282,6 +300,8 @@ impl SourceStarter<'_> {
                     started.kafka.push((source.name.clone(), kafka.status()));
                     started.sources.spawn(&source.name, self.stop, move || Ok(kafka.run()?))?;
                 }
+                // Results are made by the workers.
+                SourceKind::Aggregate(_) => {}
                 SourceKind::Syslog(syslog) => {
                     let syslog = SyslogSource::open((**syslog).clone(), context, &config.keys)
                         .with_context(|| format!("cannot start the source `{}`", source.name))?;
@@ -310,23 +330,115 @@ struct WorkerStarter<'a> {
     keys: &'a Arc<Keys>,
     taps: &'a Arc<Taps>,
     outputs: &'a [Output],
+    results: &'a [OwnedResults],
+}
+
+/// An aggregate of the config at work.
+struct OwnedResults {
+    /// The place of its results among the sources.
+    source: usize,
+    results: Arc<Results>,
+}
+
+/// What sources of results are started with.
+struct ResultsContext<'a> {
+    memory: &'a Arc<Memory>,
+    stop: &'a Stop,
+    once: bool,
 }
 
 impl WorkerStarter<'_> {
-    /// Starts a worker for each inbox, with a lane to each output.
-    fn start(self, inboxes: Vec<Receiver<Batch>>, stop: &Stop) -> anyhow::Result<Stage> {
+    /// Starts a worker for each inbox, with a lane to each output and aggregate.
+    fn start(&self, inboxes: Vec<Receiver<Batch>>, stop: &Stop) -> anyhow::Result<Stage> {
         let mut workers = Stage::default();
+        let is_source = |source: &usize| !self.results.iter().any(|results| results.source == *source);
+        let sources = (0..self.ways.len()).filter(is_source).collect::<Vec<_>>();
         for (number, inbox) in inboxes.into_iter().enumerate() {
-            let lanes = self.outputs.iter().map(|output| output.lanes.lane()).collect();
-            let worker = Worker::new(inbox, Arc::clone(self.keys), self.ways.clone(), lanes)
-                .tapped(Arc::clone(self.taps));
-            workers.spawn(&format!("worker-{number}"), stop, move || {
-                worker.run();
-                Ok(())
-            })?;
+            self.spawn(&mut workers, &format!("worker-{number}"), inbox, &sources, stop)?;
         }
         Ok(workers)
     }
+
+    /// Starts what makes results of events, and for the results of each aggregate a worker of its own: it ends when the
+    /// aggregate does, and with it the lanes to aggregates of its results.
+    fn start_results(
+        &self,
+        config: &Config,
+        ledger: &mut Ledger,
+        context: &ResultsContext<'_>,
+    ) -> anyhow::Result<Stage> {
+        let mut stage = Stage::default();
+        let mut contexts = Vec::new();
+        for own in self.results {
+            let Some(source) = config.used_sources().nth(own.source) else { continue };
+            let (sender, inbox) = crossbeam_channel::bounded(INBOX_BATCHES);
+            let listeners = listeners(&self.ways[own.source], config, self.results);
+            contexts.push(SourceContext {
+                meta: Arc::new(SourceMeta { listeners, ..source_meta(own.source, source, ledger) }),
+                batches: BatchSender::new(vec![sender]),
+                memory: Arc::clone(context.memory),
+                stop: context.stop.clone(),
+                once: context.once,
+            });
+            self.spawn(&mut stage, &format!("results-{}", source.name), inbox, &[own.source], context.stop)?;
+        }
+        // Only now are there all lanes, without which an aggregate would be over.
+        for (own, context) in self.results.iter().zip(contexts) {
+            let (results, stop) = (Arc::clone(&own.results), context.stop.clone());
+            let name = context.meta.name.clone();
+            stage.spawn(&name, &stop, move || results.run(&context).context("cannot send results"))?;
+        }
+        Ok(stage)
+    }
+
+    /// Starts a worker for the events of these sources.
+    fn spawn(
+        &self,
+        stage: &mut Stage,
+        name: &str,
+        inbox: Receiver<Batch>,
+        sources: &[usize],
+        stop: &Stop,
+    ) -> anyhow::Result<()> {
+        let mut lanes = self.outputs.iter().map(|output| output.lanes.lane()).collect::<Vec<_>>();
+        let reached =
+            sources.iter().flat_map(|source| self.ways[*source].all_lanes()).collect::<BTreeSet<_>>();
+        for own in self.results {
+            let is_reached = reached.contains(&lanes.len());
+            lanes.push(if is_reached { own.results.lane() } else { Box::new(Unreached) });
+        }
+        let worker = Worker::new(inbox, Arc::clone(self.keys), self.ways.clone(), lanes);
+        let worker = worker.tapped(Arc::clone(self.taps));
+        stage.spawn(name, stop, move || {
+            worker.run();
+            Ok(())
+        })
+    }
+}
+
+/// The aggregates that events on this way may reach: they hear of the streams of the source.
+fn listeners(way: &Way, config: &Config, results: &[OwnedResults]) -> Vec<Arc<dyn StreamListener>> {
+    let reached =
+        way.all_lanes().into_iter().filter_map(|lane| results.get(lane.checked_sub(config.outputs.len())?));
+    reached.map(|own| Arc::clone(&own.results) as Arc<dyn StreamListener>).collect()
+}
+
+/// The aggregates whose results go somewhere, in the order of their lanes.
+fn all_results(config: &Config, memory: &Arc<Memory>) -> Vec<OwnedResults> {
+    let aggregates = aggregates(config);
+    let results = |(source, aggregate): (usize, &AggregateConfig)| {
+        let aggregate = Arc::new(Aggregate::new(aggregate.clone()));
+        OwnedResults { source, results: Results::new(aggregate, Arc::clone(memory)) }
+    };
+    aggregates.map(results).collect()
+}
+
+/// The aggregates whose results go somewhere, with the place of those among the sources.
+pub(crate) fn aggregates(config: &Config) -> impl Iterator<Item = (usize, &AggregateConfig)> {
+    config.used_sources().enumerate().filter_map(|(source, used)| match &used.kind {
+        SourceKind::Aggregate(aggregate) => Some((source, &**aggregate)),
+        _ => None,
+    })
 }
 
 /// Gives up the right to make lanes, so that the drivers end with the workers' lanes.
@@ -351,6 +463,7 @@ pub(crate) fn source_meta(index: usize, source: &Source, ledger: &mut Ledger) ->
         zone: source.zone.clone(),
         keep_original: source.keep_original,
         ledger: ledger.source(&source.name),
+        listeners: Vec::new(),
     }
 }
 
@@ -361,8 +474,9 @@ pub(crate) fn ways(config: &Config) -> Vec<Way> {
 
 /// A way with what the config's names stand for. What changes events comes last, so that less has to be undone.
 fn resolved(way: &config::Way, config: &Config) -> Way {
-    let outputs = config.outputs.iter().enumerate();
-    let lanes = outputs.filter(|(_, output)| way.outputs.contains(&output.name)).map(|(index, _)| index);
+    let outputs = config.outputs.iter().map(|output| &output.name);
+    let takers = outputs.chain(aggregates(config).map(|(_, aggregate)| &aggregate.name)).enumerate();
+    let lanes = takers.filter(|(_, name)| way.outputs.contains(name)).map(|(index, _)| index);
     let branch = |branch: &config::Branch| {
         let mut ways = branch.ways.iter().map(|way| resolved(way, config)).collect::<Vec<_>>();
         if let Some(route) = config.routes.iter().find(|route| route.name == branch.name) {

@@ -40,6 +40,7 @@ impl Source {
             zone: logweir_parsers::Zone::UTC,
             keep_original: false,
             ledger: Arc::new(SourceLedger::default()),
+            listeners: Vec::new(),
         };
         let stream = Stream::new(stream, Arc::new(meta), ConstantSet::default(), Position::default());
         Self { parser: Parser::new(Arc::clone(&keys)), keys, stream, offset: 0 }

@@ -142,6 +142,7 @@ fn stream(format: Grammar, parse_message: Option<Grammars>) -> Arc<Stream> {
         zone: Zone::UTC,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),
+        listeners: Vec::new(),
     };
     let mut own = ConstantSet::default();
     let path = ConstantValue::Text("/var/log/nginx/access.log".to_owned());

@@ -185,6 +185,7 @@ fn stream(format: Format) -> Arc<Stream> {
         parse_message: None,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),
+        listeners: Vec::new(),
     };
     let mut own = ConstantSet::default();
     let path = ConstantValue::Text("/var/log/nginx/access.log".to_owned());

@@ -168,6 +168,7 @@ fn stream() -> Arc<Stream> {
         parse_message: None,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),
+        listeners: Vec::new(),
     };
     Stream::new(1, Arc::new(source), ConstantSet::default(), Position::default())
 }

@@ -14,6 +14,7 @@ mod json;
 mod keys;
 mod origin;
 mod piece;
+mod scalar;
 mod sink;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 //! Never: talks to a store; only `source`, and a `lookup` step its table, opens files.
 
 pub mod ack;
+pub mod aggregate;
 pub mod buffers;
 pub mod checkpoint;
 pub mod event;
@@ -16,6 +17,7 @@ pub mod ledger;
 pub mod matcher;
 pub mod memory;
 pub mod parse;
+pub mod reorder;
 pub mod router;
 pub mod source;
 pub mod stop;
@@ -25,6 +27,8 @@ pub mod tap;
 mod testing;
 pub mod time;
 pub mod transform;
+pub mod watermark;
+pub mod window;
 pub mod worker;
 pub mod zone;
 
@@ -33,4 +37,4 @@ pub use event::{Batch, Event, Keys};
 pub use ledger::Ledger;
 pub use memory::Memory;
 pub use stop::Stop;
-pub use stream::{Position, SourceMeta, Stream};
+pub use stream::{Position, SourceMeta, Starting, Stream, StreamListener};

@@ -33,3 +33,4 @@ pub use network::{Network, NetworkError};
 pub use number::Number;
 pub use pattern::{PATTERN_CHARACTERS_MAX, Pattern, Piece, literal, pieces};
 pub use value::LINE;
+pub(crate) use value::number_of;

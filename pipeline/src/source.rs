@@ -8,9 +8,14 @@
 pub mod file;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+mod line_reader;
+pub mod replay;
+pub mod results;
 pub mod stdin;
 pub mod syslog;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +28,13 @@ use crate::stream::SourceMeta;
 
 /// Bytes that a source reads at once, and at most what one batch holds (a longer line aside): fits the L2 cache.
 pub const CHUNK_BYTES: usize = 256 * 1024;
+
+/// A number for a stream that nobody will read again.
+fn random_id() -> io::Result<u64> {
+    let mut id = [0; 8];
+    File::open("/dev/urandom")?.read_exact(&mut id)?;
+    Ok(u64::from_be_bytes(id))
+}
 
 /// What a source is given.
 #[derive(Clone, Debug)]

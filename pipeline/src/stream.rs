@@ -7,9 +7,11 @@
 //! Never: reads or stores a position on disk; sources do.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use logweir_parsers::{Format, Zone};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ack::{Ack, Outcome};
 use crate::event::{ConstantSet, Constants};
@@ -36,6 +38,40 @@ pub struct SourceMeta {
     pub keep_original: bool,
     /// Its ledger.
     pub ledger: Arc<SourceLedger>,
+    /// Who hears of its streams.
+    pub listeners: Vec<Arc<dyn StreamListener>>,
+}
+
+/// Who hears of the streams of a source.
+pub trait StreamListener: fmt::Debug + Send + Sync {
+    /// There is a stream with this number; none of its events was sent yet.
+    fn opened(&self, stream: u64);
+
+    /// Nothing of it is under way, and nothing more will come.
+    fn closed(&self, stream: u64);
+}
+
+/// What stands for the streams that a source does not know yet, until it has looked for them.
+#[derive(Debug)]
+pub struct Starting {
+    source: Arc<SourceMeta>,
+    stream: u64,
+}
+
+impl Starting {
+    /// The source begins to look for its streams.
+    #[must_use]
+    pub fn new(source: &Arc<SourceMeta>) -> Self {
+        let stream = xxh3_64(source.name.as_bytes());
+        source.listeners.iter().for_each(|listener| listener.opened(stream));
+        Self { source: Arc::clone(source), stream }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.source.listeners.iter().for_each(|listener| listener.closed(self.stream));
+    }
 }
 
 impl SourceMeta {
@@ -90,6 +126,7 @@ impl Stream {
         let progress =
             Progress { acknowledged: start, first_sequence: 0, pending: VecDeque::new(), under_way: 0 };
         let clock_skew = OnceLock::new();
+        source.listeners.iter().for_each(|listener| listener.opened(id));
         Arc::new(Self { id, source, constants, clock_skew, progress: Mutex::new(progress) })
     }
 
@@ -178,6 +215,12 @@ impl Stream {
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.source.listeners.iter().for_each(|listener| listener.closed(self.id));
     }
 }
 

@@ -78,7 +78,7 @@ pub struct Taps {
 
 impl Taps {
     /// The points on these ways, each once. `ways` are those of the sources with these names, `outputs` the names of the
-    /// workers' lanes.
+    /// outputs in the order of the workers' lanes.
     #[must_use]
     pub fn new<'a>(ways: impl Iterator<Item = (&'a str, &'a Way)>, outputs: Vec<String>) -> Arc<Self> {
         let mut taps = Self { outputs, ..Self::default() };
@@ -98,8 +98,10 @@ impl Taps {
 
     fn add_way(&mut self, way: &Way) {
         for &lane in &way.lanes {
-            let name = self.outputs[lane].clone();
-            self.add(&name, PointKind::Output);
+            // Behind those of outputs stand the lanes of aggregates, whose results are a source.
+            if let Some(name) = self.outputs.get(lane).cloned() {
+                self.add(&name, PointKind::Output);
+            }
         }
         for branch in &way.branches {
             match branch {

@@ -21,6 +21,7 @@ pub(crate) fn source(fields: ConstantSet) -> SourceMeta {
         zone: Zone::UTC,
         keep_original: false,
         ledger: Arc::new(SourceLedger::default()),
+        listeners: Vec::new(),
     }
 }
 

@@ -33,8 +33,29 @@ pub trait Lane: Send {
     /// Sends what was encoded.
     fn flush(&mut self);
 
+    /// A batch waited so long for room in some output.
+    fn held_up(&mut self, _time: Duration) {}
+
     /// No batch waits: sends what was encoded if that is better than to be woken for it later.
     fn idle(&mut self) {}
+}
+
+/// A lane to an output that nothing reaches.
+#[derive(Debug)]
+pub struct Unreached;
+
+impl Lane for Unreached {
+    fn has_room(&mut self, _: Duration) -> bool {
+        true
+    }
+
+    fn write(&mut self, _: &Batch, _: &[u32]) {}
+
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    fn flush(&mut self) {}
 }
 
 /// The loop of one worker thread.
@@ -110,8 +131,11 @@ impl Worker {
         let lanes = self.ways.get(source).map_or(0, |source| source.lanes.len());
         for place in 0..lanes {
             let lane = self.ways[source].lanes[place];
+            let mut since = Instant::now();
             while !self.lanes[lane].has_room(PATIENCE) {
                 self.flush_due();
+                let waited = std::mem::replace(&mut since, Instant::now()).elapsed();
+                self.lanes.iter_mut().for_each(|lane| lane.held_up(waited));
             }
         }
     }

@@ -144,8 +144,12 @@ fn the_reference_names_every_key_that_the_examples_use() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        // The keys of a route are the names of its ports.
-        let sections = text.split("\n[").filter(|section| !section.starts_with("routes."));
+        // The keys of a route are the names of its ports, those of `compute` the names of results.
+        let is_free = |section: &&str| {
+            let header = section.split(']').next().unwrap_or_default();
+            header.starts_with("routes.") || header.ends_with(".compute")
+        };
+        let sections = text.split("\n[").filter(|section| !is_free(section));
         let lines = sections.flat_map(str::lines);
         for key in lines.filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim()) {
             let plain = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');

@@ -3,6 +3,7 @@
 //! Each scenario ends in the same three statements: every line is in the store once, none twice, and the ledger added
 //! up whenever it was looked at.
 
+mod aggregates;
 mod branches;
 mod brokers_gone;
 mod copytruncate;

@@ -1,6 +1,6 @@
 //! The paths of the admin interface.
 //!
-//! Owns: `/health`, `/ready`, `/metrics`, `/api/ledger`, `/api/sources`, `/api/outputs`; `/api/points` and `/api/tap`
+//! Owns: `/health`, `/ready`, `/metrics`, `/api/ledger`, `/api/sources`, `/api/aggregates`, `/api/outputs`; `/api/points` and `/api/tap`
 //! are in [`tap`](super::tap).
 //! Promises: the figures of one source are of one moment; JSON is one object with named members.
 //! Never: takes anything but GET.
@@ -16,11 +16,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use logweir_pipeline::aggregate::{Aggregate, AggregateStatus};
 use logweir_pipeline::ledger::Counts;
 use logweir_pipeline::source::file::FileStatus;
 #[cfg(feature = "kafka")]
 use logweir_pipeline::source::kafka::{KafkaSourceStatus, PartitionStatus};
 use logweir_pipeline::source::syslog::ListenerStatus;
+use logweir_pipeline::time::TimeText;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -34,6 +36,7 @@ pub(super) fn router(overview: Arc<Overview>, address: SocketAddr) -> Router {
         .route("/metrics", get(openmetrics))
         .route("/api/ledger", get(ledger))
         .route("/api/sources", get(sources))
+        .route("/api/aggregates", get(aggregates))
         .route("/api/outputs", get(outputs))
         .merge(tap::router(&overview, address))
         .with_state(overview);
@@ -99,6 +102,26 @@ fn counts_json(counts: &Counts) -> Value {
         "invalid_utf8": counts.invalid_utf8,
         "adds_up": counts.adds_up(),
     })
+}
+
+async fn aggregates(State(overview): State<Arc<Overview>>) -> Json<Value> {
+    let view = |aggregate: &Arc<Aggregate>| {
+        let AggregateStatus { counts, groups, bytes, watermark } = aggregate.status();
+        let watermark =
+            watermark.map(|time| String::from_utf8_lossy(TimeText::new().render(time)).into_owned());
+        let view = json!({
+            "results": counts.documents,
+            "late": counts.late,
+            "without_group": counts.without_group,
+            "future": counts.future,
+            "refused": counts.refused,
+            "groups": groups,
+            "bytes": bytes,
+            "watermark": watermark,
+        });
+        (aggregate.name().to_string(), view)
+    };
+    Json(json!({ "aggregates": overview.aggregates.iter().map(view).collect::<serde_json::Map<_, _>>() }))
 }
 
 /// What there is to see of the sources. Files are not gathered as [`Value`]s: there may be thousands.

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::ConfigArguments;
+use crate::config::sources::{Source, SourceKind};
 use crate::exit::Exit;
 
 /// Arguments of `logweir check`.
@@ -23,10 +24,12 @@ impl Arguments {
         let Some(config) = self.config.check()? else {
             return Ok(Exit::Usage);
         };
+        let is_aggregate = |source: &&Source| matches!(source.kind, SourceKind::Aggregate(_));
+        let aggregates = config.sources.iter().filter(is_aggregate).count();
         writeln!(
             io::stdout(),
-            "the config is right: sources {}, transforms {}, routes {}, outputs {}, tests {}",
-            config.sources.len(),
+            "the config is right: sources {}, transforms {}, routes {}, aggregates {aggregates}, outputs {}, tests {}",
+            config.sources.len() - aggregates,
             config.transforms.len(),
             config.routes.len(),
             config.outputs.len(),

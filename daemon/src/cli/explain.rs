@@ -25,9 +25,10 @@ use super::ConfigArguments;
 use super::parse::{Fields, explain, printable, read_line};
 use crate::config::Config;
 use crate::config::nearest;
-use crate::config::sources::Source;
+use crate::config::sources::{Source, SourceKind};
 use crate::exit::Exit;
 use crate::rehearsal::{Document, Rehearsal, Underway};
+use crate::topology::aggregates;
 
 /// The fields by which `parse_message` goes.
 const MESSAGE: &str = "message";
@@ -81,13 +82,15 @@ impl Arguments {
     }
 
     fn source<'c>(&self, config: &'c Config) -> anyhow::Result<&'c Source> {
-        let names = || config.sources.iter().map(|source| source.name.as_str());
+        let is_read = |source: &&Source| !matches!(source.kind, SourceKind::Aggregate(_));
+        let sources = config.sources.iter().filter(is_read).collect::<Vec<_>>();
+        let names = || sources.iter().map(|source| source.name.as_str());
         let known = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        match (&self.source, config.sources.as_slice()) {
+        match (&self.source, &sources[..]) {
             (None, [source]) => Ok(source),
             (None, _) => bail!("which source is it? Say `--source NAME`; there are {}", known()),
             (Some(wanted), sources) => {
-                sources.iter().find(|source| source.name == *wanted).with_context(|| {
+                sources.iter().copied().find(|source| source.name == *wanted).with_context(|| {
                     let near = nearest(wanted, names()).map(|near| format!("; did you mean `{near}`?"));
                     let near = near.unwrap_or_default();
                     format!("no source is called `{wanted}`{near} There are {}", known())
@@ -191,9 +194,17 @@ impl Teller<'_> {
         Ok(())
     }
 
+    fn tell_aggregate(&mut self, number: usize) -> io::Result<()> {
+        let Some((_, aggregate)) = aggregates(self.config).nth(number) else { return Ok(()) };
+        writeln!(self.out, "→ {} counts it, if its condition holds: {}", aggregate.name, aggregate.windows)
+    }
+
     fn tell_way(&mut self, way: &Way, line: &mut Underway, before: &Document) -> anyhow::Result<()> {
         for &lane in &way.lanes {
-            writeln!(self.out, "→ {} takes it: {}", self.config.outputs[lane].name, before.text)?;
+            match self.config.outputs.get(lane) {
+                Some(output) => writeln!(self.out, "→ {} takes it: {}", output.name, before.text)?,
+                None => self.tell_aggregate(lane - self.config.outputs.len())?,
+            }
         }
         for branch in &way.branches {
             let here = line.save();

@@ -178,6 +178,10 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
             SourceKind::Syslog(syslog) => {
                 syslog.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             }
+            SourceKind::Aggregate(aggregate) => {
+                lines.push(("watches", format!("{}: {}", source.name, aggregate.windows)));
+                continue;
+            }
         };
         let formats = source.formats.iter().map(Grammar::name).collect::<Vec<_>>().join(", ");
         lines.push(("reads", format!("{}: {what} as {formats}", source.name)));

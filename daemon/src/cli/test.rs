@@ -5,6 +5,8 @@
 //! says whether there was one.
 //! Never: starts a source or an output.
 
+mod results;
+
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
@@ -34,7 +36,8 @@ impl Arguments {
         let Some((config, files)) = self.config.load_with_files()? else {
             return Ok(Exit::Usage);
         };
-        let differences = config.tests.iter().map(|test| differences(test, &config)).collect::<Vec<_>>();
+        let differences = config.tests.iter().map(|test| differences(test, &config));
+        let differences = differences.collect::<anyhow::Result<Vec<_>>>()?;
         let failed = differences.iter().filter(|differences| !differences.is_empty()).count();
         let diagnostics = differences.into_iter().flatten().collect();
         let report = Report { files, diagnostics };
@@ -54,22 +57,23 @@ impl Arguments {
 }
 
 /// What is other than a test expects.
-fn differences(test: &TestCase, config: &Config) -> Vec<Diagnostic> {
+fn differences(test: &TestCase, config: &Config) -> anyhow::Result<Vec<Diagnostic>> {
     let Some(mut rehearsal) = Rehearsal::new(config, &test.source.value) else {
         let title = format!("{}: nothing takes the events of `{}`", test.name.value, test.source.value);
-        return vec![
-            Diagnostic::error(title).at(test.source.place, "expected a source that feeds an output"),
-        ];
+        let expected = "expected a source that feeds an output or an aggregate";
+        return Ok(vec![Diagnostic::error(title).at(test.source.place, expected)]);
     };
     let mut found = Vec::new();
+    let read_at = test.read_at.map_or_else(now, |at| at.0);
     for line in &test.lines {
-        let outcome = rehearsal.run(line.value.as_bytes(), test.read_at.map_or_else(now, |at| at.0));
+        let outcome = rehearsal.run(line.value.as_bytes(), read_at);
         let mut compare =
             Comparison { test, line: excerpt(&line.value), outcome: &outcome, found: &mut found };
         compare.way(config);
         compare.fields(config);
     }
-    found
+    found.extend(results::differences(test, config, read_at)?);
+    Ok(found)
 }
 
 /// One line of a test and what became of it.

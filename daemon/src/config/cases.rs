@@ -8,7 +8,7 @@ use super::decode::{Decoder, Found};
 use super::error::Diagnostic;
 use super::nearest::suggest;
 use super::schema::{SectionKind, Table, table};
-use super::value::tables::Fields;
+use super::value::tables::{FieldLists, Fields};
 use super::value::{At, Instant};
 
 /// The one kind of test.
@@ -42,6 +42,9 @@ table! {
         fields: Option<Fields>,
         /// Fields that no line's document may have.
         absent: Option<Vec<At<String>>>,
+        /// The results of aggregates that all lines together must bring about when nothing comes after them, in their order:
+        /// for each a table of fields that it must have.
+        results: Option<At<FieldLists>>,
     }
 }
 
@@ -75,10 +78,10 @@ pub(super) fn decode<'n>(
         decoder.report(error.help(help));
     }
     if test.expects_nothing() {
-        decoder.report(
-            Diagnostic::error("a test that expects nothing")
-                .at(found.name.place, "expected `outputs`, `route`, `dropped_by`, `fields` or `absent`"),
-        );
+        decoder.report(Diagnostic::error("a test that expects nothing").at(
+            found.name.place,
+            "expected `outputs`, `route`, `dropped_by`, `fields`, `absent` or `results`",
+        ));
     }
     Some(test)
 }
@@ -86,6 +89,6 @@ pub(super) fn decode<'n>(
 impl TestCase {
     fn expects_nothing(&self) -> bool {
         let way = self.outputs.is_none() && self.route.is_none() && self.dropped_by.is_none();
-        way && self.fields.is_none() && self.absent.is_none()
+        way && self.fields.is_none() && self.absent.is_none() && self.results.is_none()
     }
 }

@@ -12,8 +12,10 @@ use logweir_pipeline::Keys;
 use logweir_pipeline::parse::OwnFormat;
 use logweir_pipeline::router::{Route, RouteMode};
 use logweir_pipeline::transform::Transform;
+use logweir_pipeline::watermark::TimeLimits;
 use toml::de::{DeTable, DeValue};
 
+use super::aggregates::{self, AGGREGATE};
 use super::cases::{self, TestCase};
 use super::component::{Component, Fed, describe_types, types};
 use super::decode::{Decoder, Found};
@@ -28,6 +30,7 @@ use super::routes;
 use super::schema::{SectionKind, Table};
 use super::settings::{ADMIN, Admin, DEAD_LETTER, DeadLetter, GLOBAL, Settings};
 use super::sources::{self, Source};
+use super::time::{self, TIME};
 #[cfg(feature = "kafka")]
 use super::transactions;
 use super::transforms::{self, TRANSFORM};
@@ -35,9 +38,9 @@ use super::value::At;
 use super::ways::{self, Way};
 
 /// Tables whose members are named components.
-const COMPONENTS: &[&str] = &["formats", "sources", "transforms", "routes", "outputs"];
+const COMPONENTS: &[&str] = &["formats", "sources", "transforms", "routes", "aggregates", "outputs"];
 /// Tables that stand once.
-const SINGLE: &[&SectionKind] = &[&ADMIN, &DEAD_LETTER];
+const SINGLE: &[&SectionKind] = &[&ADMIN, &TIME, &DEAD_LETTER];
 
 /// A config that can run.
 #[derive(Debug)]
@@ -52,7 +55,7 @@ pub(crate) struct Config {
     pub(crate) keys: Arc<Keys>,
     /// The formats that it has itself.
     pub(crate) formats: Vec<Arc<OwnFormat>>,
-    /// The sources.
+    /// The sources, then the results of the aggregates.
     pub(crate) sources: Vec<Source>,
     /// The transforms.
     pub(crate) transforms: Vec<Arc<Transform>>,
@@ -111,9 +114,11 @@ impl Checker<'_> {
             self.single(raw, &DEAD_LETTER, |found, decoder| DeadLetter::decode(found, data_dir, decoder));
         let keys = Keys::new(settings.as_ref().map_or(1024, |settings| settings.keys_max));
         self.formats(raw, &keys);
-        let sources = self.sources(raw, &keys);
+        let time = self.single(raw, &TIME, time::decode).unwrap_or_default();
+        let mut sources = self.sources(raw, &keys);
         let transforms = self.transforms(raw, &keys);
         let routes = self.routes(raw, &keys);
+        sources.extend(self.aggregates(raw, time, &keys));
         let outputs = self.outputs(raw, &keys);
         self.decoder.formats.warn_of_unused(&mut self.decoder.diagnostics);
         if outputs.is_empty() && !self.nodes.iter().any(|node| node.role == Role::Output) {
@@ -255,6 +260,19 @@ impl Checker<'_> {
             routes.extend(route.map(Arc::new));
         }
         routes
+    }
+
+    fn aggregates(&mut self, raw: &Raw<'_>, time: TimeLimits, keys: &Arc<Keys>) -> Vec<Source> {
+        let mut aggregates = Vec::new();
+        for entry in raw.components.get("aggregates").into_iter().flatten() {
+            let Some(table) = self.table(entry) else { continue };
+            let name = format!("[aggregates.{}]", entry.key.value);
+            let found = Found::new(Located { value: &name, place: entry.key.place }, table);
+            self.decoder.refuse_unknown(&found, AGGREGATE.all_keys());
+            self.fed_node(Role::Aggregate, entry, &found);
+            aggregates.extend(aggregates::decode(entry.key.value, &found, time, keys, &mut self.decoder));
+        }
+        aggregates
     }
 
     fn outputs(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) -> Vec<Output> {

@@ -23,8 +23,22 @@ pub(crate) enum Role {
     FirstMatch,
     /// Sends each to every port that takes it.
     AllMatches,
+    /// Makes others of many of them.
+    Aggregate,
     /// Writes them.
     Output,
+}
+
+impl Role {
+    /// Whether events begin here.
+    pub(super) fn begins(self) -> bool {
+        matches!(self, Self::Source | Self::Aggregate)
+    }
+
+    /// Whether events end here.
+    pub(super) fn ends(self) -> bool {
+        matches!(self, Self::Aggregate | Self::Output)
+    }
 }
 
 /// One component and what feeds it.
@@ -134,7 +148,7 @@ fn check_names(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
                 Diagnostic::error(format!("two components are called `{}`", name.value))
                     .at(name.place, "expected another name")
                     .at(other.name.place, "the first one")
-                    .help("sources, transforms, routes and outputs share one set of names, because `inputs` goes by name"),
+                    .help("sources, transforms, routes, aggregates and outputs share one set of names, because `inputs` goes by name"),
             );
         }
     }
@@ -190,7 +204,7 @@ fn pattern(input: &str) -> Option<GlobMatcher> {
 
 /// Says that an input reads nothing, and what there is to read.
 fn nothing_to_read(input: &At<String>, nodes: &[Node]) -> Diagnostic {
-    const EXPECTED: &str = "expected the name of a source, a transform, or a port of a route";
+    const EXPECTED: &str = "expected the name of a source, a transform, an aggregate, or a port of a route";
     let known =
         |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match nodes.iter().find(|node| node.name.value == input.value) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use logweir_parsers::{Format, Zone, key};
 use logweir_pipeline::Keys;
+use logweir_pipeline::aggregate::AggregateConfig;
 use logweir_pipeline::event::{ConstantSet, ConstantValue};
 use logweir_pipeline::parse::{Grammar, Grammars};
 use logweir_pipeline::source::file::FileConfig;
@@ -141,6 +142,8 @@ pub(crate) enum SourceKind {
     },
     /// Sockets.
     Syslog(Box<SyslogConfig>),
+    /// The windows of an aggregate, which stands in a section of its own.
+    Aggregate(Box<AggregateConfig>),
 }
 
 impl SourceKind {
@@ -151,6 +154,7 @@ impl SourceKind {
             Self::Kafka(_) => vec![Format::Raw.into()],
             Self::File(_) | Self::Stdin { .. } => vec![Format::Raw.into()],
             Self::Syslog(_) => vec![Format::Syslog.into()],
+            Self::Aggregate(_) => vec![Format::Json.into()],
         }
     }
 
@@ -160,7 +164,7 @@ impl SourceKind {
             Self::File(_) | Self::Stdin { .. } => true,
             #[cfg(feature = "kafka")]
             Self::Kafka(_) => false,
-            Self::Syslog(_) => false,
+            Self::Syslog(_) | Self::Aggregate(_) => false,
         }
     }
 }

@@ -16,7 +16,7 @@ const POINTS_MAX: usize = 10_000;
 /// The way of events from one point on, by names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Way {
-    /// The outputs that take them here.
+    /// The outputs and aggregates that take them here.
     pub(crate) outputs: Vec<String>,
     /// What else takes them here, and the ways behind it.
     pub(crate) branches: Vec<Branch>,
@@ -45,13 +45,13 @@ impl Way {
     }
 }
 
-/// Finds each source's way, in the order of the sources. Nothing is found while there are errors.
+/// Finds the way of each source and of each aggregate's results, in their order. Nothing is found while there are errors.
 pub(crate) fn ways(graph: &Graph<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Way> {
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Vec::new();
     }
     warn_of_unread(graph, diagnostics);
-    let sources = graph.nodes.iter().enumerate().filter(|(_, node)| node.role == Role::Source);
+    let sources = graph.nodes.iter().enumerate().filter(|(_, node)| node.role.begins());
     sources.map(|(source, _)| way_of(source, graph, diagnostics)).collect()
 }
 
@@ -66,7 +66,9 @@ fn warn_of_unread(graph: &Graph<'_>, diagnostics: &mut Vec<Diagnostic>) {
                 diagnostics.push(
                     Diagnostic::warning(format!("nothing takes the events of `{name}`"))
                         .at(node.name.place, label)
-                        .help(format!("write `{name}` into the `inputs` of an output, transform or route")),
+                        .help(format!(
+                            "write `{name}` into the `inputs` of an output, transform, route or aggregate"
+                        )),
                 );
             }
         }
@@ -75,7 +77,7 @@ fn warn_of_unread(graph: &Graph<'_>, diagnostics: &mut Vec<Diagnostic>) {
 
 fn way_of(source: usize, graph: &Graph<'_>, diagnostics: &mut Vec<Diagnostic>) -> Way {
     let point = Point { node: source, port: 0 };
-    let outputs = graph.nodes.iter().enumerate().filter(|(_, node)| node.role == Role::Output);
+    let outputs = graph.nodes.iter().enumerate().filter(|(_, node)| node.role.ends());
     let reached = outputs.map(|(output, _)| (output, copies(point, output, graph)));
     let twice = reached.filter(|(_, copies)| *copies > 1).map(|(output, _)| output).collect::<Vec<_>>();
     for &output in &twice {
@@ -119,6 +121,7 @@ fn count_copies(point: Point, output: usize, graph: &Graph<'_>, known: &mut [Vec
             // An event leaves by one port only.
             Role::FirstMatch => behind.max().unwrap_or(0),
             _ if taker == output => 1,
+            role if role.ends() => 0,
             _ => behind.by_ref().fold(0, u8::saturating_add),
         });
     }
@@ -149,7 +152,7 @@ fn way_behind(point: Point, graph: &Graph<'_>, points: &mut usize) -> Option<Way
     for taker in graph.takers(point) {
         let node = &graph.nodes[taker];
         let name = node.name.value.clone();
-        if node.role == Role::Output {
+        if node.role.ends() {
             way.outputs.push(name);
             continue;
         }

@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::{Batch, Event};
 
 /// Where an event comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// The number of the stream that it was read from first.
     pub stream: u64,

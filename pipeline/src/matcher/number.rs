@@ -36,6 +36,15 @@ impl Number {
         float.is_finite().then(|| Self(Form::Float(float.to_bits())))
     }
 
+    /// The nearest float.
+    pub(super) fn as_float(self) -> f64 {
+        match self.0 {
+            #[allow(clippy::cast_precision_loss)] // it is rounded to the nearest
+            Form::Integer(integer) => integer as f64,
+            Form::Float(bits) => f64::from_bits(bits),
+        }
+    }
+
     /// The number that a text is: digits, perhaps with a sign before, a fraction, an exponent.
     pub(super) fn from_text(text: Text<'_>) -> Option<Self> {
         let bytes = text.plain()?;

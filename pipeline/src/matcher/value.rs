@@ -16,6 +16,16 @@ use crate::time::TimeText;
 /// this number: there are fewer of them.
 pub const LINE: KeyId = KeyId(u16::MAX - 1);
 
+/// The first number that a field holds, or that its text reads like.
+pub(crate) fn number_of(batch: &Batch, index: usize, key: KeyId) -> Option<f64> {
+    let mut number = None;
+    Found::of(batch, index, key)?.any(batch, |scalar| {
+        number = scalar.as_number().map(Number::as_float);
+        number.is_some()
+    });
+    number
+}
+
 /// One value that is not a list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scalar<'a> {

@@ -13,9 +13,9 @@ mod content;
 mod copies;
 mod cuts;
 mod discover;
-mod encoding;
+pub(super) mod encoding;
 mod failures;
-mod gzip;
+pub(super) mod gzip;
 mod handover;
 mod held;
 mod history;
@@ -50,6 +50,7 @@ pub use status::{FileCounters, FileSourceStatus, FileState, FileStatus};
 use crate::checkpoint::{CheckpointError, Checkpoints};
 use crate::installation::Installation;
 use crate::source::SourceContext;
+use crate::stream::Starting;
 use buffers::Buffers;
 use discover::Discovery;
 use handover::Known;
@@ -142,6 +143,7 @@ impl FileSource {
             self.config.discover_every,
             history.lost(),
         );
+        let starting = Starting::new(&context.meta);
         let once = context.once;
         let thread = std::thread::Builder::new().name(format!("discover {name}"));
         let discovery = thread.spawn(move || discovery.run(once))?;
@@ -178,6 +180,7 @@ impl FileSource {
             waiting: None,
             decompressing: None,
             searched: false,
+            starting: Some(starting),
             idle_looked_at: Instant::now(),
             history_looked_at: Instant::now(),
         };

@@ -13,11 +13,10 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::file::lines::{End, Framer, Place};
-use super::{CHUNK_BYTES, SourceContext};
-use crate::buffers::BufferPool;
-use crate::event::{Batch, ConstantSet};
-use crate::memory::Held;
+use super::file::lines::Framer;
+use super::line_reader::{LineReader, Lines};
+use super::{CHUNK_BYTES, SourceContext, random_id};
+use crate::event::ConstantSet;
 use crate::stream::{Position, Stream};
 
 /// How long to wait for input or memory before looking whether to stop.
@@ -50,7 +49,9 @@ fn read_lines(
     input: &mut impl Read,
     ready: impl Fn() -> io::Result<bool>,
 ) -> io::Result<()> {
-    let mut lines = Lines::new(context, max_line_bytes)?;
+    let stream =
+        Stream::new(random_id()?, Arc::clone(&context.meta), ConstantSet::default(), Position::default());
+    let mut lines = LineReader::new(stream, Framer { max_line_bytes, multiline: None });
     while !context.stop.is_asked() {
         if !ready()? {
             continue;
@@ -58,99 +59,23 @@ fn read_lines(
         let Some(held) = context.memory.acquire(CHUNK_BYTES, PATIENCE) else {
             continue;
         };
-        match input.read(&mut lines.buffer[lines.filled..]) {
-            Ok(0) => {
-                lines.send(End::CloseLine, held);
-                return Ok(());
-            }
-            Ok(read) => {
-                lines.filled += read;
-                if !lines.send(End::Open, held) {
+        match lines.read(input, Some(held))? {
+            Lines::Batch(batch) => {
+                if context.batches.send(*batch).is_err() {
                     return Ok(());
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Lines::Incomplete => {}
+            Lines::Over => return Ok(()),
         }
     }
     Ok(())
 }
 
-/// The bytes that are read and not sent.
-struct Lines<'a> {
-    context: &'a SourceContext,
-    framer: Framer,
-    pool: Arc<BufferPool>,
-    stream: Arc<Stream>,
-    buffer: Vec<u8>,
-    filled: usize,
-    offset: u64,
-    /// The end of a line that was cut is still to come, and is passed over.
-    cutting: bool,
-}
-
-impl<'a> Lines<'a> {
-    fn new(context: &'a SourceContext, max_line_bytes: usize) -> io::Result<Self> {
-        let mut id = [0; 8];
-        File::open("/dev/urandom")?.read_exact(&mut id)?;
-        let start = Position::default();
-        let stream =
-            Stream::new(u64::from_be_bytes(id), Arc::clone(&context.meta), ConstantSet::default(), start);
-        let pool = BufferPool::new(4);
-        let buffer = pool.take(CHUNK_BYTES);
-        let framer = Framer { max_line_bytes, multiline: None };
-        Ok(Self { context, framer, pool, stream, buffer, filled: 0, offset: 0, cutting: false })
-    }
-
-    /// Sends what is complete and keeps the rest. Says whether anyone takes it.
-    fn send(&mut self, end: End, held: Held) -> bool {
-        self.pass_over_cut_line();
-        let place = Place { offset: self.offset, read_at: crate::time::now() };
-        let mut events = Vec::new();
-        let filled = &self.buffer[..self.filled];
-        let mut consumed = self.framer.frame_lines(filled, place, end, &mut events);
-        if consumed == 0 && self.filled > self.framer.max_line_bytes {
-            consumed = self.framer.frame_lines(filled, place, End::CloseLine, &mut events).max(self.filled);
-            self.cutting = true;
-        }
-        if consumed == 0 {
-            if self.filled == self.buffer.len() {
-                self.buffer.resize(self.buffer.len() * 2, 0);
-            }
-            return true;
-        }
-        let mut next = self.pool.take(CHUNK_BYTES.max(self.filled - consumed + 1));
-        next[..self.filled - consumed].copy_from_slice(&self.buffer[consumed..self.filled]);
-        let chunk = std::mem::replace(&mut self.buffer, next);
-        self.filled -= consumed;
-        self.offset += consumed as u64;
-        if events.is_empty() {
-            return true;
-        }
-        let position = Position { offset: self.offset, marker: 0 };
-        let ack = self.stream.begin(position, events.len() as u64, consumed as u64);
-        let chunk = self.pool.share(chunk, consumed, Some(held));
-        let batch = Batch::new(chunk, events, Arc::clone(&self.stream), place.read_at, ack);
-        self.context.batches.send(batch).is_ok()
-    }
-
-    fn pass_over_cut_line(&mut self) {
-        if !self.cutting {
-            return;
-        }
-        let line_feed = memchr::memchr(b'\n', &self.buffer[..self.filled]);
-        let passed = line_feed.map_or(self.filled, |place| place + 1);
-        self.buffer.copy_within(passed..self.filled, 0);
-        self.filled -= passed;
-        self.offset += passed as u64;
-        self.cutting = line_feed.is_none();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventFlags;
+    use crate::event::{Batch, EventFlags};
     use crate::memory::Memory;
     use crate::source::BatchSender;
     use crate::stop::Stop;

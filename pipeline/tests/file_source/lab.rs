@@ -167,6 +167,7 @@ impl Lab {
                 zone: logweir_parsers::Zone::UTC,
                 keep_original: false,
                 ledger: Arc::clone(&ledger),
+                listeners: Vec::new(),
             }),
             batches: BatchSender::new(vec![sender]),
             memory: Arc::clone(&memory),

@@ -117,6 +117,7 @@ impl Lab {
                 parse_message: None,
                 keep_original: false,
                 ledger: Arc::clone(&ledger),
+                listeners: Vec::new(),
             }),
             batches: BatchSender::new(senders),
             memory: Memory::new(self.memory),

@@ -116,6 +116,7 @@ fn load(case: &Value) -> Bench {
         parse_message: None,
         keep_original: source.keep_original,
         ledger: Ledger::default().source("in"),
+        listeners: Vec::new(),
     };
     let stream = Stream::new(7, Arc::new(meta), ConstantSet::default(), Position::default());
     Bench { config, stream, folder }

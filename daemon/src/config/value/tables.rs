@@ -30,6 +30,31 @@ impl Value for Fields {
     }
 }
 
+/// A list of tables of fields.
+#[derive(Debug)]
+pub(crate) struct FieldLists(pub(crate) Vec<At<Fields>>);
+
+impl Value for FieldLists {
+    fn describe() -> Description {
+        Description::new(
+            "list of tables",
+            "a list of tables of fields, such as [{ \"service.name\" = \"shop\" }]",
+        )
+    }
+
+    fn decode(given: Given<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Array(items) = given.value else {
+            return decoder.wrong_type(given);
+        };
+        let items = items.iter().map(|item| {
+            let place = Place::new(given.place.file, item.span());
+            At::decode(given.inner(item.get_ref(), place), decoder)
+        });
+        let items = items.collect::<Vec<_>>();
+        items.into_iter().collect::<Option<_>>().map(Self)
+    }
+}
+
 /// Fields and their new names.
 pub(crate) struct Renames(pub(crate) Named<String>);
 

@@ -11,7 +11,7 @@ use super::config::Encoding;
 
 /// The encoding of one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Text {
+pub(in crate::source) enum Text {
     #[default]
     Utf8,
     Utf16Le,

@@ -19,7 +19,7 @@ const STEP_BYTES: usize = 64 * 1024;
 const LENGTH_BYTES: usize = 4;
 
 /// A compressed file.
-pub(super) struct Gzip {
+pub(in crate::source) struct Gzip {
     file: Arc<File>,
     decoder: MultiGzDecoder<BufReader<Cursor>>,
     /// Uncompressed bytes from `begin` on.
@@ -45,7 +45,7 @@ impl Read for Cursor {
 
 impl Gzip {
     /// Whether a file that begins with these bytes is compressed.
-    pub(super) fn is_gzip(first_bytes: &[u8]) -> bool {
+    pub(in crate::source) fn is_gzip(first_bytes: &[u8]) -> bool {
         first_bytes.starts_with(&[0x1f, 0x8b, 0x08])
     }
 

@@ -52,7 +52,7 @@ struct Line {
 
 impl Framer {
     /// Bytes that one event can need at most, line ends aside.
-    pub(super) fn event_bytes_max(&self) -> usize {
+    pub(in crate::source) fn event_bytes_max(&self) -> usize {
         let multiline = self.multiline.as_ref().map_or(0, |multiline| multiline.max_bytes);
         self.max_line_bytes.max(multiline)
     }
@@ -92,7 +92,7 @@ impl Framer {
 
     /// Frames any encoding, and events of several lines. `decoded` takes the text when it is not UTF-8 already; the
     /// events' spans are then into it. Returns the bytes consumed.
-    pub(super) fn frame(
+    pub(in crate::source) fn frame(
         &self,
         text: Text,
         chunk: &[u8],

@@ -28,7 +28,7 @@ use super::turn::Turn;
 use crate::checkpoint::{Checkpoints, FileId, Record};
 use crate::event::Batch;
 use crate::source::{PipelineEnded, SourceContext};
-use crate::stream::Stream;
+use crate::stream::{Starting, Stream};
 
 /// Bytes that one file is read for before it is the next one's turn.
 const QUANTUM: u64 = 1024 * 1024;
@@ -79,6 +79,8 @@ pub(super) struct Reader {
     pub(super) decompressing: Option<u64>,
     /// Whether everything that was there at the start has been told.
     pub(super) searched: bool,
+    /// Stands for the files that have no stream yet, until those that were there at the start have one.
+    pub(super) starting: Option<Starting>,
     pub(super) idle_looked_at: Instant,
     pub(super) history_looked_at: Instant,
 }
@@ -112,6 +114,7 @@ impl Reader {
             }
             self.store_identities();
             self.store_start();
+            self.look_for_unknown_streams();
             if now.duration_since(self.idle_looked_at) >= self.config.idle_check_every {
                 self.look_at_idle(now);
             }
@@ -121,6 +124,16 @@ impl Reader {
             if self.context.once && self.searched && self.tails.is_empty() && self.messages.is_empty() {
                 return;
             }
+        }
+    }
+
+    /// Holds back those who watch event time until every file that was there at the start has its stream: a compressed one
+    /// gets it when it is known not to be a copy of another.
+    fn look_for_unknown_streams(&mut self) {
+        let has_none =
+            |tail: &Tail| tail.stream.is_none() && (tail.compressed || tail.position.offset < tail.size);
+        if self.starting.is_some() && self.searched && !self.tails.values().any(|tail| has_none(tail)) {
+            self.starting = None;
         }
     }
 
