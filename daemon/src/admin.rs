@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use logweir_outputs::status::{OutputState, OutputStatus};
-use logweir_pipeline::aggregate::Aggregate;
+use logweir_pipeline::operator::Operator;
 use logweir_pipeline::source::file::FileSourceStatus;
 #[cfg(feature = "kafka")]
 use logweir_pipeline::source::kafka::KafkaSourceStatus;
@@ -41,8 +41,8 @@ pub(crate) struct Overview {
     /// The group and partitions of each Kafka source.
     #[cfg(feature = "kafka")]
     pub(crate) kafka: Vec<(String, Arc<KafkaSourceStatus>)>,
-    /// The aggregates whose results go somewhere.
-    pub(crate) aggregates: Vec<Arc<Aggregate>>,
+    /// The aggregates and rules whose results go somewhere.
+    pub(crate) operators: Vec<Arc<dyn Operator>>,
     /// How each output is doing.
     pub(crate) outputs: Vec<Arc<OutputStatus>>,
     /// The memory for events.

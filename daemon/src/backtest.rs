@@ -1,4 +1,4 @@
-//! Events through the real parse, transforms and ways of a config, into its aggregates and into no output.
+//! Events through the real parse, transforms and ways of a config, into its aggregates and rules and into no output.
 //!
 //! Owns: [`Backtest`].
 //! Promises: the results are those of a daemon that reads the same events; they come in the order in which their windows are
@@ -10,8 +10,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use logweir_pipeline::aggregate::{Aggregate, AggregateScratch};
 use logweir_pipeline::event::ConstantSet;
+use logweir_pipeline::operator::{Operator, Scratch};
 use logweir_pipeline::parse::Parser;
 use logweir_pipeline::router::{Router, Way};
 use logweir_pipeline::source::replay::keep_times;
@@ -20,14 +20,14 @@ use logweir_pipeline::worker::{Lane, Unreached};
 use logweir_pipeline::{Batch, Ledger, Memory, Position, SourceMeta, Stream};
 
 use crate::config::Config;
-use crate::topology::{aggregates, source_meta, ways};
+use crate::topology::{operators, source_meta, ways};
 
-/// Whether events on this way may reach an aggregate.
+/// Whether events on this way may reach an aggregate or a rule.
 pub(crate) fn takes(way: &Way, config: &Config) -> bool {
     way.all_lanes().into_iter().any(|lane| lane >= config.outputs.len())
 }
 
-/// Events of one source on their way into aggregates, on one thread.
+/// Events of one source on their way into aggregates and rules, on one thread.
 pub(crate) struct Backtest {
     parser: Parser,
     router: Router,
@@ -38,50 +38,49 @@ pub(crate) struct Backtest {
     memory: Arc<Memory>,
 }
 
-/// An aggregate, and the stream of its results.
+/// An aggregate or a rule, and the stream of its results.
 struct Results {
-    aggregate: Arc<Aggregate>,
+    operator: Arc<dyn Operator>,
     stream: Arc<Stream>,
     offset: u64,
-    /// Whether other aggregates take its results.
+    /// Whether others take its results.
     goes_on: bool,
 }
 
 impl Backtest {
-    /// The source with this description, in a config that has aggregates which it feeds.
+    /// The source with this description, in a config that has aggregates or rules which it feeds.
     pub(crate) fn new(config: &Config, ledger: &mut Ledger, source: Arc<SourceMeta>) -> Self {
         let ways = ways(config);
-        let results = aggregates(config).filter_map(|(index, aggregate)| {
+        let results = operators(config).into_iter().filter_map(|(index, operator)| {
             let meta = Arc::new(source_meta(index, config.used_sources().nth(index)?, ledger));
             let stream = Stream::new(index as u64, meta, ConstantSet::default(), Position::default());
             let goes_on = takes(&ways[index], config);
-            let aggregate = Arc::new(Aggregate::new(aggregate.clone()));
-            Some(Results { aggregate, stream, offset: 0, goes_on })
+            Some(Results { operator, stream, offset: 0, goes_on })
         });
         let results = results.collect::<Vec<_>>();
         let outputs = config.outputs.iter().map(|_| Box::new(Unreached) as Box<dyn Lane>);
-        let aggregates = results.iter().map(|results| {
-            let aggregate = Arc::clone(&results.aggregate);
-            Box::new(AggregateLane { aggregate, scratch: AggregateScratch::default() }) as Box<dyn Lane>
+        let operators = results.iter().map(|results| {
+            let operator = Arc::clone(&results.operator);
+            Box::new(OperatorLane { operator, scratch: Scratch::default() }) as Box<dyn Lane>
         });
         Self {
             parser: Parser::new(Arc::clone(&config.keys)),
             router: Router::new(Arc::clone(&config.keys)),
             ways,
-            lanes: outputs.chain(aggregates).collect(),
+            lanes: outputs.chain(operators).collect(),
             results,
             source,
             memory: Memory::new(usize::MAX),
         }
     }
 
-    /// Makes a stream known to the aggregates that its events may reach.
+    /// Makes a stream known to those that its events may reach.
     pub(crate) fn announce(&self, stream: u64) {
         let reached = self.takers_of(self.source.index);
-        reached.into_iter().for_each(|taker| self.results[taker].aggregate.announce(stream, 0));
+        reached.into_iter().for_each(|taker| self.results[taker].operator.announce(stream, 0));
     }
 
-    /// The aggregates that the events of a source may reach.
+    /// The aggregates and rules that the events of a source may reach.
     fn takers_of(&self, source: usize) -> Vec<usize> {
         let outputs = self.lanes.len() - self.results.len();
         self.ways[source].all_lanes().into_iter().filter_map(|lane| lane.checked_sub(outputs)).collect()
@@ -102,9 +101,9 @@ impl Backtest {
         Ok(reached)
     }
 
-    /// Each aggregate, in the order of the config.
-    pub(crate) fn aggregates(&self) -> impl Iterator<Item = &Aggregate> {
-        self.results.iter().map(|results| &*results.aggregate)
+    /// Each aggregate and rule, in the order of the config.
+    pub(crate) fn operators(&self) -> impl Iterator<Item = &dyn Operator> {
+        self.results.iter().map(|results| &*results.operator)
     }
 
     fn route(&mut self, source: usize, mut batch: Batch) {
@@ -115,12 +114,12 @@ impl Backtest {
     /// A stream is over; prints what that brings about.
     pub(crate) fn forget(&mut self, stream: u64, out: &mut impl Write) -> io::Result<()> {
         self.results.iter().for_each(|results| {
-            results.aggregate.forget(stream, 0);
+            results.operator.forget(stream, 0);
         });
         self.print(out)
     }
 
-    /// Closes every window, those of an aggregate after those of the aggregates whose results it takes.
+    /// Ends the time, for each aggregate or rule after those whose results it takes.
     pub(crate) fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
         let mut open = (0..self.results.len()).collect::<Vec<_>>();
         while !open.is_empty() {
@@ -129,7 +128,7 @@ impl Backtest {
             let fed = fed.collect::<Vec<_>>();
             let (now, later) = open.into_iter().partition::<Vec<_>, _>(|number| !fed.contains(number));
             for number in now {
-                self.results[number].aggregate.end();
+                self.results[number].operator.end();
                 self.print(out)?;
             }
             open = later;
@@ -137,10 +136,10 @@ impl Backtest {
         Ok(())
     }
 
-    /// Prints the results that are ready, and gives them to the aggregates that take them.
+    /// Prints the results that are ready, and gives them to those that take them.
     fn print(&mut self, out: &mut impl Write) -> io::Result<()> {
         for number in 0..self.results.len() {
-            let ready = self.results[number].aggregate.take_ready();
+            let ready = self.results[number].operator.take_ready();
             out.write_all(&ready.lines)?;
             let Results { stream, offset, goes_on: true, .. } = &mut self.results[number] else { continue };
             let source = stream.source().index;
@@ -154,19 +153,19 @@ impl Backtest {
     }
 }
 
-/// A lane into an aggregate on the same thread. Time does not pass by itself.
-struct AggregateLane {
-    aggregate: Arc<Aggregate>,
-    scratch: AggregateScratch,
+/// A lane into an aggregate or a rule on the same thread. Time does not pass by itself.
+struct OperatorLane {
+    operator: Arc<dyn Operator>,
+    scratch: Scratch,
 }
 
-impl Lane for AggregateLane {
+impl Lane for OperatorLane {
     fn has_room(&mut self, _: Duration) -> bool {
         true
     }
 
     fn write(&mut self, batch: &Batch, selected: &[u32]) {
-        self.aggregate.observe(batch, selected, 0, &mut self.scratch);
+        self.operator.observe(batch, selected, 0, &mut self.scratch);
     }
 
     fn due(&self) -> Option<Instant> {

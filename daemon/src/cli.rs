@@ -44,7 +44,7 @@ enum Command {
     Explain(explain::Arguments),
     /// Shows live events at any point of a running daemon
     Tap(tap::Arguments),
-    /// Runs the aggregates of a config over old files and prints their results
+    /// Runs the aggregates and rules of a config over old files and prints what they come to
     Backtest(backtest::Arguments),
     /// Parses lines and shows their fields, or where and why a line failed
     Parse(parse::Arguments),

@@ -24,6 +24,7 @@ pub(crate) mod outputs;
 mod raw;
 pub(crate) mod reference;
 mod routes;
+mod rules;
 mod schema;
 pub(crate) mod secret;
 pub(crate) mod settings;

@@ -20,7 +20,7 @@ use logweir_pipeline::{Batch, Keys, Ledger, Position, SourceMeta, Stream};
 use serde_json::{Map, Value};
 
 use crate::config::Config;
-use crate::topology::{aggregates, source_meta, ways};
+use crate::topology::{lane_names, source_meta, ways};
 
 /// One source of a config, ready to take lines.
 pub(crate) struct Rehearsal {
@@ -71,8 +71,9 @@ impl Rehearsal {
             Box::new(Recorder { output, json, documents: Arc::clone(&documents) }) as Box<dyn Lane>
         };
         let outputs = (0..config.outputs.len()).map(lane);
-        let aggregates = aggregates(config).map(|_| Box::new(Unreached) as Box<dyn Lane>);
-        let lanes = outputs.chain(aggregates).collect();
+        let made = lane_names(config).len() - config.outputs.len();
+        let made = (0..made).map(|_| Box::new(Unreached) as Box<dyn Lane>);
+        let lanes = outputs.chain(made).collect();
         let parser = Parser::new(Arc::clone(&config.keys));
         let json = JsonEncoder::new(Arc::clone(&config.keys));
         let way = ways(config).swap_remove(index);

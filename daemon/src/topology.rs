@@ -6,6 +6,7 @@
 //! Never: decides what happens to an event.
 
 mod own_files;
+mod results;
 mod stage;
 
 use std::collections::BTreeSet;
@@ -16,7 +17,6 @@ use crossbeam_channel::Receiver;
 use logweir_outputs::dead_letter::{DeadLetter, DeadLetterConfig};
 use logweir_outputs::driver::DriverEnd;
 use logweir_outputs::output::{Output, OutputDependencies};
-use logweir_pipeline::aggregate::{Aggregate, AggregateConfig};
 use logweir_pipeline::checkpoint::Checkpoints;
 use logweir_pipeline::event::Constants;
 use logweir_pipeline::installation::Installation;
@@ -26,18 +26,19 @@ use logweir_pipeline::router::{Branch, Way};
 use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
 #[cfg(feature = "kafka")]
 use logweir_pipeline::source::kafka::{KafkaSource, KafkaSourceStatus};
-use logweir_pipeline::source::results::Results;
 use logweir_pipeline::source::syslog::{SyslogSource, SyslogStatus};
 use logweir_pipeline::source::{BatchSender, SourceContext, stdin};
 use logweir_pipeline::tap::Taps;
 use logweir_pipeline::worker::{Unreached, Worker};
-use logweir_pipeline::{Batch, Keys, Ledger, Memory, SourceMeta, Stop, StreamListener};
+use logweir_pipeline::{Batch, Keys, Ledger, Memory, SourceMeta, Stop};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::admin::Overview;
 use crate::config::sources::{Source, SourceKind};
 use crate::config::{self, Config};
+pub(crate) use results::operators;
+use results::{OwnedResults, ResultsContext, all_results, listeners};
 use stage::Stage;
 
 /// Batches that wait before each worker: enough to keep it busy, few enough to cost little.
@@ -108,7 +109,7 @@ impl Topology {
             WorkerStarter { ways, keys: &config.keys, taps: &taps, outputs: &outputs, results: &results };
         let workers = starter.start(inboxes, &stop)?;
         let context = ResultsContext { memory: &memory, stop: &stop, once };
-        let watched = results.iter().map(|own| Arc::clone(own.results.aggregate())).collect();
+        let watched = results.iter().map(|own| Arc::clone(own.results.operator())).collect();
         let results = starter.start_results(config, &mut started.ledger, &context)?;
         let drivers = collect_drivers(outputs, config);
 
@@ -129,7 +130,7 @@ impl Topology {
             #[cfg(feature = "kafka")]
             kafka: started.kafka,
             transforms,
-            aggregates: watched,
+            operators: watched,
             outputs: statuses,
             memory,
             taps,
@@ -301,7 +302,7 @@ impl SourceStarter<'_> {
                     started.sources.spawn(&source.name, self.stop, move || Ok(kafka.run()?))?;
                 }
                 // Results are made by the workers.
-                SourceKind::Aggregate(_) => {}
+                SourceKind::Aggregate(_) | SourceKind::Rule(_) => {}
                 SourceKind::Syslog(syslog) => {
                     let syslog = SyslogSource::open((**syslog).clone(), context, &config.keys)
                         .with_context(|| format!("cannot start the source `{}`", source.name))?;
@@ -333,20 +334,6 @@ struct WorkerStarter<'a> {
     results: &'a [OwnedResults],
 }
 
-/// An aggregate of the config at work.
-struct OwnedResults {
-    /// The place of its results among the sources.
-    source: usize,
-    results: Arc<Results>,
-}
-
-/// What sources of results are started with.
-struct ResultsContext<'a> {
-    memory: &'a Arc<Memory>,
-    stop: &'a Stop,
-    once: bool,
-}
-
 impl WorkerStarter<'_> {
     /// Starts a worker for each inbox, with a lane to each output and aggregate.
     fn start(&self, inboxes: Vec<Receiver<Batch>>, stop: &Stop) -> anyhow::Result<Stage> {
@@ -357,38 +344,6 @@ impl WorkerStarter<'_> {
             self.spawn(&mut workers, &format!("worker-{number}"), inbox, &sources, stop)?;
         }
         Ok(workers)
-    }
-
-    /// Starts what makes results of events, and for the results of each aggregate a worker of its own: it ends when the
-    /// aggregate does, and with it the lanes to aggregates of its results.
-    fn start_results(
-        &self,
-        config: &Config,
-        ledger: &mut Ledger,
-        context: &ResultsContext<'_>,
-    ) -> anyhow::Result<Stage> {
-        let mut stage = Stage::default();
-        let mut contexts = Vec::new();
-        for own in self.results {
-            let Some(source) = config.used_sources().nth(own.source) else { continue };
-            let (sender, inbox) = crossbeam_channel::bounded(INBOX_BATCHES);
-            let listeners = listeners(&self.ways[own.source], config, self.results);
-            contexts.push(SourceContext {
-                meta: Arc::new(SourceMeta { listeners, ..source_meta(own.source, source, ledger) }),
-                batches: BatchSender::new(vec![sender]),
-                memory: Arc::clone(context.memory),
-                stop: context.stop.clone(),
-                once: context.once,
-            });
-            self.spawn(&mut stage, &format!("results-{}", source.name), inbox, &[own.source], context.stop)?;
-        }
-        // Only now are there all lanes, without which an aggregate would be over.
-        for (own, context) in self.results.iter().zip(contexts) {
-            let (results, stop) = (Arc::clone(&own.results), context.stop.clone());
-            let name = context.meta.name.clone();
-            stage.spawn(&name, &stop, move || results.run(&context).context("cannot send results"))?;
-        }
-        Ok(stage)
     }
 
     /// Starts a worker for the events of these sources.
@@ -416,29 +371,11 @@ impl WorkerStarter<'_> {
     }
 }
 
-/// The aggregates that events on this way may reach: they hear of the streams of the source.
-fn listeners(way: &Way, config: &Config, results: &[OwnedResults]) -> Vec<Arc<dyn StreamListener>> {
-    let reached =
-        way.all_lanes().into_iter().filter_map(|lane| results.get(lane.checked_sub(config.outputs.len())?));
-    reached.map(|own| Arc::clone(&own.results) as Arc<dyn StreamListener>).collect()
-}
-
-/// The aggregates whose results go somewhere, in the order of their lanes.
-fn all_results(config: &Config, memory: &Arc<Memory>) -> Vec<OwnedResults> {
-    let aggregates = aggregates(config);
-    let results = |(source, aggregate): (usize, &AggregateConfig)| {
-        let aggregate = Arc::new(Aggregate::new(aggregate.clone()));
-        OwnedResults { source, results: Results::new(aggregate, Arc::clone(memory)) }
-    };
-    aggregates.map(results).collect()
-}
-
-/// The aggregates whose results go somewhere, with the place of those among the sources.
-pub(crate) fn aggregates(config: &Config) -> impl Iterator<Item = (usize, &AggregateConfig)> {
-    config.used_sources().enumerate().filter_map(|(source, used)| match &used.kind {
-        SourceKind::Aggregate(aggregate) => Some((source, &**aggregate)),
-        _ => None,
-    })
+/// The names of the outputs, then of aggregates and rules, in the order of their lanes.
+pub(crate) fn lane_names(config: &Config) -> Vec<&str> {
+    let outputs = config.outputs.iter().map(|output| output.name.as_str());
+    let made = config.used_sources().filter(|source| source.kind.is_made());
+    outputs.chain(made.map(|source| source.name.as_str())).collect()
 }
 
 /// Gives up the right to make lanes, so that the drivers end with the workers' lanes.
@@ -474,9 +411,9 @@ pub(crate) fn ways(config: &Config) -> Vec<Way> {
 
 /// A way with what the config's names stand for. What changes events comes last, so that less has to be undone.
 fn resolved(way: &config::Way, config: &Config) -> Way {
-    let outputs = config.outputs.iter().map(|output| &output.name);
-    let takers = outputs.chain(aggregates(config).map(|(_, aggregate)| &aggregate.name)).enumerate();
-    let lanes = takers.filter(|(_, name)| way.outputs.contains(name)).map(|(index, _)| index);
+    let takers = lane_names(config).into_iter().enumerate();
+    let lanes =
+        takers.filter(|(_, name)| way.outputs.iter().any(|output| output == name)).map(|(index, _)| index);
     let branch = |branch: &config::Branch| {
         let mut ways = branch.ways.iter().map(|way| resolved(way, config)).collect::<Vec<_>>();
         if let Some(route) = config.routes.iter().find(|route| route.name == branch.name) {

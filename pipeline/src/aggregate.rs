@@ -36,6 +36,7 @@ use self::samples::{Reader, Sample, Samples};
 use self::sessions::Sessions;
 use crate::event::{Batch, Origin};
 use crate::matcher::Condition;
+use crate::operator::{Emitted, Operator, OperatorCounts, OperatorStatus, Scratch};
 use crate::time::TimeText;
 use crate::watermark::{TimeLimits, Watermarks};
 use crate::window::{Window, Windows};
@@ -75,7 +76,7 @@ struct State {
     watermarks: Watermarks,
     windows: Open,
     ready: Emitted,
-    counts: AggregateCounts,
+    counts: OperatorCounts,
     time: TimeText,
 }
 
@@ -84,43 +85,6 @@ struct State {
 enum Open {
     Panes(Panes),
     Sessions(Sessions),
-}
-
-/// Documents that are ready to leave.
-#[derive(Clone, Debug, Default)]
-pub struct Emitted {
-    /// One JSON object a line.
-    pub lines: Vec<u8>,
-    /// The identity of each: the same whenever the same window of the same group is over.
-    pub ids: Vec<Origin>,
-}
-
-/// What an aggregate counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AggregateCounts {
-    /// Events for all of whose windows it was too late.
-    pub late: u64,
-    /// Events that lack a field of the group.
-    pub without_group: u64,
-    /// Events whose times were too far ahead.
-    pub future: u64,
-    /// Events of groups for which there was no room.
-    pub refused: u64,
-    /// Documents made.
-    pub documents: u64,
-}
-
-/// What an aggregate holds at a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AggregateStatus {
-    /// What it counted.
-    pub counts: AggregateCounts,
-    /// Groups, each as often as there are windows or parts of windows with it.
-    pub groups: usize,
-    /// About how many bytes of memory they take.
-    pub bytes: usize,
-    /// The watermark, once there is one.
-    pub watermark: Option<i64>,
 }
 
 /// What one worker needs to read events for an aggregate.
@@ -154,96 +118,10 @@ impl Aggregate {
             watermarks: Watermarks::new(config.limits),
             windows,
             ready: Emitted::default(),
-            counts: AggregateCounts::default(),
+            counts: OperatorCounts::default(),
             time: TimeText::new(),
         };
         Self { name: config.name.into(), reader, documents, state: Mutex::new(state) }
-    }
-
-    /// Its name in the config.
-    #[must_use]
-    pub fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    /// Takes the selected events of a batch, which is the next of its stream. `now` is the time on the wall clock. Says how many
-    /// bytes of documents are ready.
-    pub fn observe(
-        &self,
-        batch: &Batch,
-        selected: &[u32],
-        now: i64,
-        scratch: &mut AggregateScratch,
-    ) -> usize {
-        let (input, samples) = (batch.stream.id(), &mut scratch.0);
-        let mut arrival = {
-            let mut state = self.state();
-            state.watermarks.announce(input, now);
-            state.watermarks.arrival(input)
-        };
-        let watermark = arrival.watermark();
-        // Without a lock: no other batch of this stream is under way, and what other streams do shows below.
-        self.reader.read(batch, selected, &mut arrival, samples);
-        let mut state = self.state();
-        // Only for an input that was idle can the watermark have gone on beyond what its events were judged by.
-        let reached = Some(state.watermarks.reached()).filter(|reached| *reached > watermark);
-        for sample in samples.iter() {
-            if reached.is_some_and(|reached| self.reader.windows.is_late(sample.time, reached)) {
-                state.counts.late += 1;
-            } else {
-                state.add(&sample);
-            }
-        }
-        state.counts.late += samples.late.len() as u64;
-        state.counts.without_group += samples.without_group;
-        state.counts.future += samples.future;
-        state.watermarks.arrived(input, arrival, now);
-        self.close(&mut state)
-    }
-
-    /// Makes a stream known before its first event: windows wait for it.
-    pub fn announce(&self, input: u64, now: i64) {
-        self.state().watermarks.announce(input, now);
-    }
-
-    /// A stream is over: windows wait for it no longer. Says how many bytes of documents are ready.
-    pub fn forget(&self, input: u64, now: i64) -> usize {
-        let mut state = self.state();
-        state.watermarks.forget(input);
-        state.watermarks.advance(now);
-        self.close(&mut state)
-    }
-
-    /// Lets time go on. `now` is the time on the wall clock. Says how many bytes of documents are ready.
-    pub fn advance(&self, now: i64) -> usize {
-        let mut state = self.state();
-        state.watermarks.advance(now);
-        self.close(&mut state)
-    }
-
-    /// Nothing comes any more: closes every window.
-    pub fn end(&self) {
-        let mut state = self.state();
-        state.watermarks.end();
-        self.close(&mut state);
-    }
-
-    /// The documents that are ready, in their order.
-    #[must_use]
-    pub fn take_ready(&self) -> Emitted {
-        std::mem::take(&mut self.state().ready)
-    }
-
-    /// What it holds and has counted.
-    #[must_use]
-    pub fn status(&self) -> AggregateStatus {
-        let state = self.state();
-        let (groups, bytes) = match &state.windows {
-            Open::Panes(panes) => (panes.groups(), panes.bytes()),
-            Open::Sessions(sessions) => (sessions.groups(), sessions.bytes()),
-        };
-        let watermark = Some(state.watermarks.reached()).filter(|reached| *reached > i64::MIN);
-        AggregateStatus { counts: state.counts, groups, bytes, watermark }
     }
 
     /// Makes documents of the windows that are over, and says how many bytes are ready.
@@ -287,6 +165,80 @@ impl Aggregate {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Operator for Aggregate {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "aggregate"
+    }
+
+    fn observe(&self, batch: &Batch, selected: &[u32], now: i64, scratch: &mut Scratch) -> usize {
+        let (input, samples) = (batch.stream.id(), &mut scratch.aggregate.0);
+        let mut arrival = {
+            let mut state = self.state();
+            state.watermarks.announce(input, now);
+            state.watermarks.arrival(input)
+        };
+        let watermark = arrival.watermark();
+        // Without a lock: no other batch of this stream is under way, and what other streams do shows below.
+        self.reader.read(batch, selected, &mut arrival, samples);
+        let mut state = self.state();
+        // Only for an input that was idle can the watermark have gone on beyond what its events were judged by.
+        let reached = Some(state.watermarks.reached()).filter(|reached| *reached > watermark);
+        for sample in samples.iter() {
+            if reached.is_some_and(|reached| self.reader.windows.is_late(sample.time, reached)) {
+                state.counts.late += 1;
+            } else {
+                state.add(&sample);
+            }
+        }
+        state.counts.late += samples.late.len() as u64;
+        state.counts.without_field += samples.without_group;
+        state.counts.future += samples.future;
+        state.watermarks.arrived(input, arrival, now);
+        self.close(&mut state)
+    }
+
+    fn announce(&self, stream: u64, now: i64) {
+        self.state().watermarks.announce(stream, now);
+    }
+
+    fn forget(&self, stream: u64, now: i64) -> usize {
+        let mut state = self.state();
+        state.watermarks.forget(stream);
+        state.watermarks.advance(now);
+        self.close(&mut state)
+    }
+
+    fn advance(&self, now: i64) -> usize {
+        let mut state = self.state();
+        state.watermarks.advance(now);
+        self.close(&mut state)
+    }
+
+    fn end(&self) {
+        let mut state = self.state();
+        state.watermarks.end();
+        self.close(&mut state);
+    }
+
+    fn take_ready(&self) -> Emitted {
+        std::mem::take(&mut self.state().ready)
+    }
+
+    fn status(&self) -> OperatorStatus {
+        let state = self.state();
+        let (groups, bytes) = match &state.windows {
+            Open::Panes(panes) => (panes.groups(), panes.bytes()),
+            Open::Sessions(sessions) => (sessions.groups(), sessions.bytes()),
+        };
+        let watermark = Some(state.watermarks.reached()).filter(|reached| *reached > i64::MIN);
+        OperatorStatus { counts: state.counts, groups, bytes, watermark }
     }
 }
 

@@ -31,6 +31,7 @@ mod permissions;
 mod real_stores;
 mod rebalance;
 mod rename_rotation;
+mod rules;
 mod secured;
 mod split;
 mod steps;

@@ -1,6 +1,6 @@
 //! The paths of the admin interface.
 //!
-//! Owns: `/health`, `/ready`, `/metrics`, `/api/ledger`, `/api/sources`, `/api/aggregates`, `/api/outputs`; `/api/points` and `/api/tap`
+//! Owns: `/health`, `/ready`, `/metrics`, `/api/ledger`, `/api/sources`, `/api/aggregates`, `/api/rules`, `/api/outputs`; `/api/points` and `/api/tap`
 //! are in [`tap`](super::tap).
 //! Promises: the figures of one source are of one moment; JSON is one object with named members.
 //! Never: takes anything but GET.
@@ -16,8 +16,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use logweir_pipeline::aggregate::{Aggregate, AggregateStatus};
 use logweir_pipeline::ledger::Counts;
+use logweir_pipeline::operator::{Operator, OperatorStatus};
 use logweir_pipeline::source::file::FileStatus;
 #[cfg(feature = "kafka")]
 use logweir_pipeline::source::kafka::{KafkaSourceStatus, PartitionStatus};
@@ -37,6 +37,7 @@ pub(super) fn router(overview: Arc<Overview>, address: SocketAddr) -> Router {
         .route("/api/ledger", get(ledger))
         .route("/api/sources", get(sources))
         .route("/api/aggregates", get(aggregates))
+        .route("/api/rules", get(rules))
         .route("/api/outputs", get(outputs))
         .merge(tap::router(&overview, address))
         .with_state(overview);
@@ -105,23 +106,32 @@ fn counts_json(counts: &Counts) -> Value {
 }
 
 async fn aggregates(State(overview): State<Arc<Overview>>) -> Json<Value> {
-    let view = |aggregate: &Arc<Aggregate>| {
-        let AggregateStatus { counts, groups, bytes, watermark } = aggregate.status();
+    Json(json!({ "aggregates": operators(&overview, "aggregate") }))
+}
+
+async fn rules(State(overview): State<Arc<Overview>>) -> Json<Value> {
+    Json(json!({ "rules": operators(&overview, "rule") }))
+}
+
+fn operators(overview: &Overview, kind: &str) -> serde_json::Map<String, Value> {
+    let view = |operator: &Arc<dyn Operator>| {
+        let OperatorStatus { counts, groups, bytes, watermark } = operator.status();
         let watermark =
             watermark.map(|time| String::from_utf8_lossy(TimeText::new().render(time)).into_owned());
         let view = json!({
             "results": counts.documents,
             "late": counts.late,
-            "without_group": counts.without_group,
+            "without_field": counts.without_field,
             "future": counts.future,
             "refused": counts.refused,
+            "evicted": counts.evicted,
             "groups": groups,
             "bytes": bytes,
             "watermark": watermark,
         });
-        (aggregate.name().to_string(), view)
+        (operator.name().to_string(), view)
     };
-    Json(json!({ "aggregates": overview.aggregates.iter().map(view).collect::<serde_json::Map<_, _>>() }))
+    overview.operators.iter().filter(|operator| operator.kind() == kind).map(view).collect()
 }
 
 /// What there is to see of the sources. Files are not gathered as [`Value`]s: there may be thousands.

@@ -5,9 +5,9 @@
 //! Never: puts a line's text or a path into a label, so the number of series is bounded by the config; the host names of
 //! syslog, and the partitions and brokers of Kafka, have bounds of their own.
 
-mod aggregates;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod operators;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -147,7 +147,7 @@ impl Collector for Figures {
         self.steps(&mut encoder)?;
         self.files(&mut encoder)?;
         self.listeners(&mut encoder)?;
-        aggregates::write(&self.0.aggregates, &mut encoder)?;
+        operators::write(&self.0.operators, &mut encoder)?;
         self.outputs(&mut encoder)?;
         #[cfg(feature = "kafka")]
         {

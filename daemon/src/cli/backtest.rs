@@ -1,4 +1,4 @@
-//! `logweir backtest`: the aggregates of a config over old files.
+//! `logweir backtest`: the aggregates and rules of a config over old files.
 //!
 //! Owns: the command: which files, source, format and times are meant, and the summary.
 //! Promises: results stand alone on standard output, a document a line; everything else is said on standard error.
@@ -97,9 +97,7 @@ impl Arguments {
     /// The source that the lines are taken to come from, and its place.
     fn source<'c>(&self, config: &'c Config) -> anyhow::Result<(usize, &'c Source)> {
         let sources = config.used_sources().enumerate().zip(ways(config));
-        let feeding = sources.filter(|((_, source), way)| {
-            takes(way, config) && !matches!(source.kind, SourceKind::Aggregate(_))
-        });
+        let feeding = sources.filter(|((_, source), way)| takes(way, config) && !source.kind.is_made());
         let feeding = feeding.map(|(source, _)| source).collect::<Vec<_>>();
         let names = feeding.iter().map(|(_, source)| format!("`{}`", source.name)).collect::<Vec<_>>();
         match (&self.source, &feeding[..]) {
@@ -160,13 +158,13 @@ fn lines_of(source: &Source) -> ReplayConfig {
 fn summary(meta: &SourceMeta, backtest: &Backtest) -> String {
     let counts = meta.ledger.counts();
     let mut summary = format!("{} events read, {} not parsed", counts.read, counts.unparsed);
-    for aggregate in backtest.aggregates() {
+    for aggregate in backtest.operators() {
         let counts = aggregate.status().counts;
         let name = aggregate.name();
         write!(summary, "\n{name}: {} results, {} events late", counts.documents, counts.late)
             .unwrap_or_default();
         for (number, what) in [
-            (counts.without_group, "without a field of the group"),
+            (counts.without_field, "without a field that is asked for"),
             (counts.future, "with a time too far ahead"),
             (counts.refused, "of groups beyond `max_keys`"),
         ] {

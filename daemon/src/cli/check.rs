@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::ConfigArguments;
-use crate::config::sources::{Source, SourceKind};
+use crate::config::sources::SourceKind;
 use crate::exit::Exit;
 
 /// Arguments of `logweir check`.
@@ -24,12 +24,15 @@ impl Arguments {
         let Some(config) = self.config.check()? else {
             return Ok(Exit::Usage);
         };
-        let is_aggregate = |source: &&Source| matches!(source.kind, SourceKind::Aggregate(_));
-        let aggregates = config.sources.iter().filter(is_aggregate).count();
+        let count = |is_kind: fn(&SourceKind) -> bool| {
+            config.sources.iter().filter(|source| is_kind(&source.kind)).count()
+        };
+        let aggregates = count(|kind| matches!(kind, SourceKind::Aggregate(_)));
+        let rules = count(|kind| matches!(kind, SourceKind::Rule(_)));
         writeln!(
             io::stdout(),
-            "the config is right: sources {}, transforms {}, routes {}, aggregates {aggregates}, outputs {}, tests {}",
-            config.sources.len() - aggregates,
+            "the config is right: sources {}, transforms {}, routes {}, aggregates {aggregates}, rules {rules}, outputs {}, tests {}",
+            config.sources.len() - aggregates - rules,
             config.transforms.len(),
             config.routes.len(),
             config.outputs.len(),

@@ -25,10 +25,10 @@ use super::ConfigArguments;
 use super::parse::{Fields, explain, printable, read_line};
 use crate::config::Config;
 use crate::config::nearest;
-use crate::config::sources::{Source, SourceKind};
+use crate::config::sources::Source;
 use crate::exit::Exit;
 use crate::rehearsal::{Document, Rehearsal, Underway};
-use crate::topology::aggregates;
+use crate::topology::lane_names;
 
 /// The fields by which `parse_message` goes.
 const MESSAGE: &str = "message";
@@ -82,7 +82,7 @@ impl Arguments {
     }
 
     fn source<'c>(&self, config: &'c Config) -> anyhow::Result<&'c Source> {
-        let is_read = |source: &&Source| !matches!(source.kind, SourceKind::Aggregate(_));
+        let is_read = |source: &&Source| !source.kind.is_made();
         let sources = config.sources.iter().filter(is_read).collect::<Vec<_>>();
         let names = || sources.iter().map(|source| source.name.as_str());
         let known = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -194,16 +194,16 @@ impl Teller<'_> {
         Ok(())
     }
 
-    fn tell_aggregate(&mut self, number: usize) -> io::Result<()> {
-        let Some((_, aggregate)) = aggregates(self.config).nth(number) else { return Ok(()) };
-        writeln!(self.out, "→ {} counts it, if its condition holds: {}", aggregate.name, aggregate.windows)
+    fn tell_watcher(&mut self, lane: usize) -> io::Result<()> {
+        let Some(name) = lane_names(self.config).get(lane).copied() else { return Ok(()) };
+        writeln!(self.out, "→ {name} looks at it")
     }
 
     fn tell_way(&mut self, way: &Way, line: &mut Underway, before: &Document) -> anyhow::Result<()> {
         for &lane in &way.lanes {
             match self.config.outputs.get(lane) {
                 Some(output) => writeln!(self.out, "→ {} takes it: {}", output.name, before.text)?,
-                None => self.tell_aggregate(lane - self.config.outputs.len())?,
+                None => self.tell_watcher(lane)?,
             }
         }
         for branch in &way.branches {

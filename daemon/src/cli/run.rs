@@ -182,6 +182,10 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
                 lines.push(("watches", format!("{}: {}", source.name, aggregate.windows)));
                 continue;
             }
+            SourceKind::Rule(rule) => {
+                lines.push(("watches", format!("{}: {}", source.name, rule.text.title)));
+                continue;
+            }
         };
         let formats = source.formats.iter().map(Grammar::name).collect::<Vec<_>>().join(", ");
         lines.push(("reads", format!("{}: {what} as {formats}", source.name)));

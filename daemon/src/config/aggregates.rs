@@ -5,7 +5,7 @@
 //! Never: sees an event.
 
 mod compute;
-mod window;
+pub(super) mod window;
 
 use std::sync::Arc;
 

@@ -27,6 +27,7 @@ use super::nearest::suggest;
 use super::outputs::{self, Output};
 use super::raw::{ConfigFile, Entry, Located, Raw, parse_files};
 use super::routes;
+use super::rules::{self, RULE};
 use super::schema::{SectionKind, Table};
 use super::settings::{ADMIN, Admin, DEAD_LETTER, DeadLetter, GLOBAL, Settings};
 use super::sources::{self, Source};
@@ -38,7 +39,7 @@ use super::value::At;
 use super::ways::{self, Way};
 
 /// Tables whose members are named components.
-const COMPONENTS: &[&str] = &["formats", "sources", "transforms", "routes", "aggregates", "outputs"];
+const COMPONENTS: &[&str] = &["formats", "sources", "transforms", "routes", "aggregates", "rules", "outputs"];
 /// Tables that stand once.
 const SINGLE: &[&SectionKind] = &[&ADMIN, &TIME, &DEAD_LETTER];
 
@@ -55,7 +56,7 @@ pub(crate) struct Config {
     pub(crate) keys: Arc<Keys>,
     /// The formats that it has itself.
     pub(crate) formats: Vec<Arc<OwnFormat>>,
-    /// The sources, then the results of the aggregates.
+    /// The sources, then the results of the aggregates and the alerts of the rules.
     pub(crate) sources: Vec<Source>,
     /// The transforms.
     pub(crate) transforms: Vec<Arc<Transform>>,
@@ -98,6 +99,9 @@ pub(crate) fn check(
     (config, diagnostics)
 }
 
+/// From a section to what makes events of others.
+type DecodeMade = fn(&str, &Found<'_>, TimeLimits, &Arc<Keys>, &mut Decoder<'_>) -> Option<Source>;
+
 struct Checker<'a> {
     decoder: Decoder<'a>,
     nodes: Vec<Node>,
@@ -118,7 +122,8 @@ impl Checker<'_> {
         let mut sources = self.sources(raw, &keys);
         let transforms = self.transforms(raw, &keys);
         let routes = self.routes(raw, &keys);
-        sources.extend(self.aggregates(raw, time, &keys));
+        sources.extend(self.made("aggregates", Role::Aggregate, raw, time, &keys));
+        sources.extend(self.made("rules", Role::Rule, raw, time, &keys));
         let outputs = self.outputs(raw, &keys);
         self.decoder.formats.warn_of_unused(&mut self.decoder.diagnostics);
         if outputs.is_empty() && !self.nodes.iter().any(|node| node.role == Role::Output) {
@@ -262,17 +267,29 @@ impl Checker<'_> {
         routes
     }
 
-    fn aggregates(&mut self, raw: &Raw<'_>, time: TimeLimits, keys: &Arc<Keys>) -> Vec<Source> {
-        let mut aggregates = Vec::new();
-        for entry in raw.components.get("aggregates").into_iter().flatten() {
+    /// The aggregates, or the rules.
+    fn made(
+        &mut self,
+        sections: &str,
+        role: Role,
+        raw: &Raw<'_>,
+        time: TimeLimits,
+        keys: &Arc<Keys>,
+    ) -> Vec<Source> {
+        let (kind, decode): (_, DecodeMade) = match role {
+            Role::Rule => (&RULE, rules::decode),
+            _ => (&AGGREGATE, aggregates::decode),
+        };
+        let mut made = Vec::new();
+        for entry in raw.components.get(sections).into_iter().flatten() {
             let Some(table) = self.table(entry) else { continue };
-            let name = format!("[aggregates.{}]", entry.key.value);
+            let name = format!("[{sections}.{}]", entry.key.value);
             let found = Found::new(Located { value: &name, place: entry.key.place }, table);
-            self.decoder.refuse_unknown(&found, AGGREGATE.all_keys());
-            self.fed_node(Role::Aggregate, entry, &found);
-            aggregates.extend(aggregates::decode(entry.key.value, &found, time, keys, &mut self.decoder));
+            self.decoder.refuse_unknown(&found, kind.all_keys());
+            self.fed_node(role, entry, &found);
+            made.extend(decode(entry.key.value, &found, time, keys, &mut self.decoder));
         }
-        aggregates
+        made
     }
 
     fn outputs(&mut self, raw: &Raw<'_>, keys: &Arc<Keys>) -> Vec<Output> {

@@ -25,6 +25,8 @@ pub(crate) enum Role {
     AllMatches,
     /// Makes others of many of them.
     Aggregate,
+    /// Makes alerts of some of them.
+    Rule,
     /// Writes them.
     Output,
 }
@@ -32,12 +34,12 @@ pub(crate) enum Role {
 impl Role {
     /// Whether events begin here.
     pub(super) fn begins(self) -> bool {
-        matches!(self, Self::Source | Self::Aggregate)
+        matches!(self, Self::Source | Self::Aggregate | Self::Rule)
     }
 
     /// Whether events end here.
     pub(super) fn ends(self) -> bool {
-        matches!(self, Self::Aggregate | Self::Output)
+        matches!(self, Self::Aggregate | Self::Rule | Self::Output)
     }
 }
 
@@ -148,7 +150,7 @@ fn check_names(nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) {
                 Diagnostic::error(format!("two components are called `{}`", name.value))
                     .at(name.place, "expected another name")
                     .at(other.name.place, "the first one")
-                    .help("sources, transforms, routes, aggregates and outputs share one set of names, because `inputs` goes by name"),
+                    .help("sources, transforms, routes, aggregates, rules and outputs share one set of names, because `inputs` goes by name"),
             );
         }
     }
@@ -169,6 +171,7 @@ fn feeds_of(number: usize, nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) ->
                 .into_iter()
                 .filter(|point| point.node != number)
                 .collect(),
+            None if is_all_rules(&input.value, nodes) => points_of_rules(number, nodes),
             None => points(nodes, |name| name == input.value),
         };
         if points.is_empty() {
@@ -181,6 +184,21 @@ fn feeds_of(number: usize, nodes: &[Node], diagnostics: &mut Vec<Diagnostic>) ->
         }
     }
     feeds
+}
+
+/// The alerts of every rule.
+const RULES: &str = "rules";
+
+/// Whether the input means all rules: it is called so, there are some, and nothing else is.
+fn is_all_rules(input: &str, nodes: &[Node]) -> bool {
+    let is_name = nodes.iter().any(|node| node.name.value == RULES);
+    input == RULES && !is_name && nodes.iter().any(|node| node.role == Role::Rule)
+}
+
+/// The alerts of all rules but this node, which may be one itself.
+fn points_of_rules(number: usize, nodes: &[Node]) -> Vec<Point> {
+    let rules = nodes.iter().enumerate().filter(|(node, rule)| *node != number && rule.role == Role::Rule);
+    rules.map(|(node, _)| Point { node, port: 0 }).collect()
 }
 
 /// The points whose names are wanted.
@@ -204,7 +222,8 @@ fn pattern(input: &str) -> Option<GlobMatcher> {
 
 /// Says that an input reads nothing, and what there is to read.
 fn nothing_to_read(input: &At<String>, nodes: &[Node]) -> Diagnostic {
-    const EXPECTED: &str = "expected the name of a source, a transform, an aggregate, or a port of a route";
+    const EXPECTED: &str =
+        "expected the name of a source, a transform, an aggregate, a rule, or a port of a route";
     let known =
         |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match nodes.iter().find(|node| node.name.value == input.value) {

@@ -9,7 +9,7 @@
 
 use super::decode::{Decoder, Found};
 use super::value::{Description, Value};
-use super::{aggregates, cases, formats, outputs, routes, settings, sources, time, transforms};
+use super::{aggregates, cases, formats, outputs, routes, rules, settings, sources, time, transforms};
 
 /// What holds when a key is absent.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +153,7 @@ pub(crate) fn sections() -> impl Iterator<Item = &'static SectionKind> {
     let sources = sources::KINDS.iter().map(|kind| &kind.section);
     let outputs = outputs::KINDS.iter().map(|kind| &kind.section);
     let components = sources
-        .chain([&transforms::TRANSFORM, &routes::ROUTE, &time::TIME, &aggregates::AGGREGATE])
+        .chain([&transforms::TRANSFORM, &routes::ROUTE, &time::TIME, &aggregates::AGGREGATE, &rules::RULE])
         .chain(outputs);
     [&settings::GLOBAL, &settings::ADMIN, &formats::FORMAT]
         .into_iter()

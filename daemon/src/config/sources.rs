@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use logweir_parsers::{Format, Zone, key};
 use logweir_pipeline::Keys;
-use logweir_pipeline::aggregate::AggregateConfig;
+use logweir_pipeline::aggregate::{Aggregate, AggregateConfig};
 use logweir_pipeline::event::{ConstantSet, ConstantValue};
+use logweir_pipeline::operator::Operator;
 use logweir_pipeline::parse::{Grammar, Grammars};
+use logweir_pipeline::rule::{Rule, RuleConfig};
 use logweir_pipeline::source::file::FileConfig;
 #[cfg(feature = "kafka")]
 use logweir_pipeline::source::kafka::KafkaSourceConfig;
@@ -144,6 +146,27 @@ pub(crate) enum SourceKind {
     Syslog(Box<SyslogConfig>),
     /// The windows of an aggregate, which stands in a section of its own.
     Aggregate(Box<AggregateConfig>),
+    /// The alerts of a rule, which stands in a section of its own.
+    Rule(Box<RuleConfig>),
+}
+
+impl SourceKind {
+    /// What watches events and makes those of this source of them, if it is that.
+    pub(crate) fn operator(&self) -> Option<Arc<dyn Operator>> {
+        match self {
+            Self::Aggregate(config) => Some(Arc::new(Aggregate::new((**config).clone()))),
+            // What makes no sense was told when the config was checked.
+            Self::Rule(config) => {
+                Rule::new((**config).clone()).ok().map(|rule| Arc::new(rule) as Arc<dyn Operator>)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is made of other events.
+    pub(crate) fn is_made(&self) -> bool {
+        matches!(self, Self::Aggregate(_) | Self::Rule(_))
+    }
 }
 
 impl SourceKind {
@@ -154,7 +177,7 @@ impl SourceKind {
             Self::Kafka(_) => vec![Format::Raw.into()],
             Self::File(_) | Self::Stdin { .. } => vec![Format::Raw.into()],
             Self::Syslog(_) => vec![Format::Syslog.into()],
-            Self::Aggregate(_) => vec![Format::Json.into()],
+            Self::Aggregate(_) | Self::Rule(_) => vec![Format::Json.into()],
         }
     }
 
@@ -164,7 +187,7 @@ impl SourceKind {
             Self::File(_) | Self::Stdin { .. } => true,
             #[cfg(feature = "kafka")]
             Self::Kafka(_) => false,
-            Self::Syslog(_) | Self::Aggregate(_) => false,
+            Self::Syslog(_) | Self::Aggregate(_) | Self::Rule(_) => false,
         }
     }
 }

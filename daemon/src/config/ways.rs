@@ -16,7 +16,7 @@ const POINTS_MAX: usize = 10_000;
 /// The way of events from one point on, by names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Way {
-    /// The outputs and aggregates that take them here.
+    /// The outputs, aggregates and rules that take them here.
     pub(crate) outputs: Vec<String>,
     /// What else takes them here, and the ways behind it.
     pub(crate) branches: Vec<Branch>,
@@ -45,7 +45,7 @@ impl Way {
     }
 }
 
-/// Finds the way of each source and of each aggregate's results, in their order. Nothing is found while there are errors.
+/// Finds the way of each source and of what aggregates and rules make, in their order. Nothing is found while there are errors.
 pub(crate) fn ways(graph: &Graph<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Way> {
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Vec::new();
@@ -67,7 +67,7 @@ fn warn_of_unread(graph: &Graph<'_>, diagnostics: &mut Vec<Diagnostic>) {
                     Diagnostic::warning(format!("nothing takes the events of `{name}`"))
                         .at(node.name.place, label)
                         .help(format!(
-                            "write `{name}` into the `inputs` of an output, transform, route or aggregate"
+                            "write `{name}` into the `inputs` of an output, transform, route, aggregate or rule"
                         )),
                 );
             }

@@ -63,7 +63,7 @@ struct Lab {
     aggregate: Aggregate,
     keys: Arc<Keys>,
     streams: Vec<Arc<Stream>>,
-    scratch: AggregateScratch,
+    scratch: Scratch,
 }
 
 impl Lab {
@@ -72,7 +72,7 @@ impl Lab {
         let meta = Arc::new(testing::source(ConstantSet::default()));
         let stream = |id| Stream::new(id, Arc::clone(&meta), ConstantSet::default(), Position::default());
         let streams = (0..streams).map(stream).collect();
-        let lab = Self { aggregate, keys, streams, scratch: AggregateScratch::default() };
+        let lab = Self { aggregate, keys, streams, scratch: Scratch::default() };
         // All are known before the first of them brings something.
         lab.streams.iter().for_each(|stream| lab.aggregate.announce(stream.id(), 0));
         lab
@@ -180,7 +180,7 @@ proptest! {
         documents.extend(lab.documents());
         prop_assert_eq!(lab.aggregate.status().counts.late, 0);
         prop_assert_eq!(documents, expected);
-        prop_assert_eq!(lab.aggregate.status().counts.without_group, Model::without_group(&readings));
+        prop_assert_eq!(lab.aggregate.status().counts.without_field, Model::without_group(&readings));
     }
 
     #[test]

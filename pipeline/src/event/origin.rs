@@ -49,6 +49,12 @@ impl Origin {
         Some(Self::from_halves(halves))
     }
 
+    /// The text that [`Origin::from_text`] reads.
+    #[must_use]
+    pub fn text(self) -> String {
+        URL_SAFE_NO_PAD.encode([self.stream, self.offset].map(u64::to_be_bytes).as_flattened())
+    }
+
     fn from_halves(halves: [[u8; 8]; 2]) -> Self {
         let [stream, offset] = halves.map(u64::from_be_bytes);
         Self { stream, offset }

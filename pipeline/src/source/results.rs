@@ -1,4 +1,4 @@
-//! Source of the results of an aggregate: what windows come to, as events that go their own way.
+//! Source of the results of an operator, the windows of an aggregate or the alerts of a rule, as events that go their own way.
 //!
 //! Owns: [`Results`], which takes events from the workers' lanes, and the loop that sends what becomes of them.
 //! Promises: time goes on when no events come; time in which outputs held the pipeline up does not make an input idle; while
@@ -13,10 +13,10 @@ use std::{io, iter};
 
 use super::file::lines::{End, Framer, Place};
 use super::{CHUNK_BYTES, SourceContext, random_id};
-use crate::aggregate::{Aggregate, AggregateScratch, Emitted};
 use crate::buffers::BufferPool;
 use crate::event::{Batch, ConstantSet, Event, OwnOrigin};
 use crate::memory::Memory;
+use crate::operator::{Emitted, Operator, Scratch};
 use crate::stream::{Position, Stream, StreamListener};
 use crate::time::now;
 use crate::watermark::nanos;
@@ -27,10 +27,10 @@ const READY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long to wait before looking at the clock.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The results of an aggregate on their way out.
+/// The results of an operator on their way out.
 #[derive(Debug)]
 pub struct Results {
-    aggregate: Arc<Aggregate>,
+    operator: Arc<dyn Operator>,
     memory: Arc<Memory>,
     state: Mutex<State>,
     changed: Condvar,
@@ -49,27 +49,27 @@ struct State {
 /// A worker's end: it takes events.
 struct ResultsLane {
     results: Arc<Results>,
-    scratch: AggregateScratch,
+    scratch: Scratch,
 }
 
 impl Results {
-    /// Of this aggregate.
+    /// Of this operator.
     #[must_use]
-    pub fn new(aggregate: Arc<Aggregate>, memory: Arc<Memory>) -> Arc<Self> {
-        Arc::new(Self { aggregate, memory, state: Mutex::default(), changed: Condvar::new() })
+    pub fn new(operator: Arc<dyn Operator>, memory: Arc<Memory>) -> Arc<Self> {
+        Arc::new(Self { operator, memory, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// The aggregate.
+    /// The operator.
     #[must_use]
-    pub fn aggregate(&self) -> &Arc<Aggregate> {
-        &self.aggregate
+    pub fn operator(&self) -> &Arc<dyn Operator> {
+        &self.operator
     }
 
-    /// A lane to the aggregate. When the last one is gone, nothing more comes.
+    /// A lane to the operator. When the last one is gone, nothing more comes.
     #[must_use]
     pub fn lane(self: &Arc<Self>) -> Box<dyn Lane> {
         self.state().lanes += 1;
-        Box::new(ResultsLane { results: Arc::clone(self), scratch: AggregateScratch::default() })
+        Box::new(ResultsLane { results: Arc::clone(self), scratch: Scratch::default() })
     }
 
     /// Sends results until all lanes are gone. Then, where the run has an end by itself, every window is over.
@@ -83,7 +83,7 @@ impl Results {
         loop {
             let is_over = self.wait();
             if is_over && context.once {
-                self.aggregate.end();
+                self.operator.end();
             }
             let ready = self.take();
             for batch in batches(&ready, &stream, &mut offset, &self.memory) {
@@ -112,7 +112,7 @@ impl Results {
                 }
                 let now = state.now();
                 drop(state);
-                let ready = self.aggregate.advance(now);
+                let ready = self.operator.advance(now);
                 state = self.state();
                 state.ready = ready;
             }
@@ -123,18 +123,19 @@ impl Results {
     fn take(&self) -> Emitted {
         let mut state = self.state();
         state.ready = 0;
-        let ready = self.aggregate.take_ready();
+        let ready = self.operator.take_ready();
         self.changed.notify_all();
         ready
     }
 
     fn tell_of_open_windows(&self) {
-        let status = self.aggregate.status();
+        let status = self.operator.status();
         if status.groups > 0 {
             tracing::warn!(
-                aggregate = &**self.aggregate.name(),
+                name = &**self.operator.name(),
+                kind = self.operator.kind(),
                 groups = status.groups,
-                "windows that were not over are forgotten: their state is not kept over a restart"
+                "what it had counted and not told is forgotten: its state is not kept over a restart"
             );
         }
     }
@@ -154,12 +155,12 @@ impl State {
 impl StreamListener for Results {
     fn opened(&self, stream: u64) {
         let now = self.state().now();
-        self.aggregate.announce(stream, now);
+        self.operator.announce(stream, now);
     }
 
     fn closed(&self, stream: u64) {
         let now = self.state().now();
-        let ready = self.aggregate.forget(stream, now);
+        let ready = self.operator.forget(stream, now);
         self.state().ready = ready;
         self.changed.notify_all();
     }
@@ -177,7 +178,7 @@ impl Lane for ResultsLane {
 
     fn write(&mut self, batch: &Batch, selected: &[u32]) {
         let now = self.results.state().now();
-        let ready = self.results.aggregate.observe(batch, selected, now, &mut self.scratch);
+        let ready = self.results.operator.observe(batch, selected, now, &mut self.scratch);
         if ready > 0 {
             self.results.state().ready = ready;
             self.results.changed.notify_all();

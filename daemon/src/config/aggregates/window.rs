@@ -1,4 +1,4 @@
-//! `window` of an aggregate.
+//! `window` of an aggregate or a rule.
 //!
 //! Owns: its keys, and what of them goes together.
 //! Promises: what is wrong is told with what would be right.
@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use logweir_pipeline::aggregate::WindowTime;
+use logweir_pipeline::rule::CountWindow;
 use logweir_pipeline::watermark::nanos;
 use logweir_pipeline::window::{Grid, GridError, Windows};
 
@@ -20,7 +21,9 @@ const SESSION_MAX: Duration = Duration::from_secs(24 * 3600);
 
 table! {
     /// The keys of `window`.
-    pub(super) struct WindowKeys {
+    pub(in crate::config) struct WindowKeys {
+        /// For rules: the time before each event, both ends in: `{ sliding = "2m" }`.
+        sliding: Option<At<Duration>>,
         /// Windows of this length, one after the other: `{ tumbling = "5m" }`.
         tumbling: Option<At<Duration>>,
         /// Windows of this length that begin `every` so often, and overlap: `{ hopping = "10m", every = "1m" }`.
@@ -44,8 +47,22 @@ impl Words for WindowTime {
 
 impl WindowKeys {
     /// The windows; what is wrong goes to the decoder.
-    pub(super) fn checked(self, place: Place, decoder: &mut Decoder<'_>) -> Option<(Windows, WindowTime)> {
-        let Self { tumbling, hopping, session, every, offset, max, time } = self;
+    pub(in crate::config) fn checked(
+        self,
+        place: Place,
+        decoder: &mut Decoder<'_>,
+    ) -> Option<(Windows, WindowTime)> {
+        if let Some(sliding) = &self.sliding {
+            decoder.report(
+                Diagnostic::error("sliding windows are of rules")
+                    .at(sliding.place, "expected `tumbling`, `hopping` or `session`")
+                    .help(
+                        "a result for each event would be as many results as events; `hopping` comes near it",
+                    ),
+            );
+            return None;
+        }
+        let Self { tumbling, hopping, session, every, offset, max, time, .. } = self;
         let start = |offset: &Option<At<Duration>>| offset.as_ref().map_or(0, |offset| nanos(offset.value));
         match (tumbling, hopping, session) {
             (Some(size), None, None) => {
@@ -78,6 +95,51 @@ impl WindowKeys {
                 ));
                 None
             }
+        }
+    }
+}
+
+impl WindowKeys {
+    /// The length of a window that is sliding, and no more is said of it.
+    pub(in crate::config) fn only_sliding(self) -> Option<Duration> {
+        let Self { sliding, tumbling, hopping, session, every, offset, max, time } = self;
+        let others = [tumbling, hopping, session, every, offset, max];
+        let is_alone = others.iter().all(Option::is_none) && time == WindowTime::Event;
+        sliding.filter(|_| is_alone).map(|span| span.value)
+    }
+
+    /// The length of a window that is tumbling, and no more is said of it.
+    pub(in crate::config) fn only_tumbling(self) -> Option<Duration> {
+        let Self { sliding, tumbling, hopping, session, every, offset, max, time } = self;
+        let others = [sliding, hopping, session, every, offset, max];
+        let is_alone = others.iter().all(Option::is_none) && time == WindowTime::Event;
+        tumbling.filter(|_| is_alone).map(|size| size.value)
+    }
+
+    /// The window of a rule that counts; what is wrong goes to the decoder.
+    pub(in crate::config) fn of_count(self, place: Place, decoder: &mut Decoder<'_>) -> Option<CountWindow> {
+        if self.time == WindowTime::Ingest {
+            decoder.report(
+                Diagnostic::error("rules go by the time when events happened")
+                    .at(place, "expected no `time = \"ingest\"` here"),
+            );
+            return None;
+        }
+        let offset = self.offset.as_ref().map_or(0, |offset| nanos(offset.value));
+        if self.sliding.is_some() {
+            let Some(span) = self.only_sliding() else {
+                decoder.report(
+                    Diagnostic::error("a window is of one kind").at(place, "expected `sliding` alone"),
+                );
+                return None;
+            };
+            return Some(CountWindow::Sliding { span: nanos(span) });
+        }
+        match self.checked(place, decoder)?.0 {
+            Windows::Grid(grid) => {
+                Some(CountWindow::Hopping { size: grid.size(), every: grid.every(), offset })
+            }
+            Windows::Session { gap, max } => Some(CountWindow::Session { gap, max }),
         }
     }
 }
