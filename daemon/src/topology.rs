@@ -302,7 +302,7 @@ impl SourceStarter<'_> {
                     started.sources.spawn(&source.name, self.stop, move || Ok(kafka.run()?))?;
                 }
                 // Results are made by the workers.
-                SourceKind::Aggregate(_) | SourceKind::Rule(_) => {}
+                SourceKind::Aggregate(_) | SourceKind::Rule(_) | SourceKind::Sigma(_) => {}
                 SourceKind::Syslog(syslog) => {
                     let syslog = SyslogSource::open((**syslog).clone(), context, &config.keys)
                         .with_context(|| format!("cannot start the source `{}`", source.name))?;

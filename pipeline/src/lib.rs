@@ -21,6 +21,7 @@ pub mod parse;
 pub mod reorder;
 pub mod router;
 pub mod rule;
+pub mod sigma;
 pub mod source;
 pub mod stop;
 pub mod stream;

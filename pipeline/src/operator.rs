@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::aggregate::AggregateScratch;
 use crate::event::{Batch, Origin};
+use crate::matcher::Matcher;
 use crate::rule::RuleScratch;
 
 /// What watches events and makes others of them.
@@ -42,11 +43,13 @@ pub trait Operator: fmt::Debug + Send + Sync {
     fn status(&self) -> OperatorStatus;
 }
 
-/// What one worker needs to read events for operators.
+/// What one worker needs to read events for one operator.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(crate) aggregate: AggregateScratch,
     pub(crate) rule: RuleScratch,
+    /// Of the operator that it is used for.
+    pub(crate) matcher: Option<Matcher>,
 }
 
 /// Documents that are ready to leave.

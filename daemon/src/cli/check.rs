@@ -28,7 +28,7 @@ impl Arguments {
             config.sources.iter().filter(|source| is_kind(&source.kind)).count()
         };
         let aggregates = count(|kind| matches!(kind, SourceKind::Aggregate(_)));
-        let rules = count(|kind| matches!(kind, SourceKind::Rule(_)));
+        let rules = count(|kind| matches!(kind, SourceKind::Rule(_) | SourceKind::Sigma(_)));
         writeln!(
             io::stdout(),
             "the config is right: sources {}, transforms {}, routes {}, aggregates {aggregates}, rules {rules}, outputs {}, tests {}",

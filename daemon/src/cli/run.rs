@@ -182,6 +182,10 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
                 lines.push(("watches", format!("{}: {}", source.name, aggregate.windows)));
                 continue;
             }
+            SourceKind::Sigma(sigma) => {
+                lines.push(("watches", format!("{}: {} rules of Sigma", source.name, sigma.rules.len())));
+                continue;
+            }
             SourceKind::Rule(rule) => {
                 lines.push(("watches", format!("{}: {}", source.name, rule.text.title)));
                 continue;

@@ -6,6 +6,7 @@
 
 mod keys;
 mod kind;
+mod sigma;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,8 +41,8 @@ pub(crate) const RULE: SectionKind = SectionKind {
 table! {
     /// The keys that all rules share.
     struct RuleKeys {
-        /// What the alert is called.
-        title: String,
+        /// What the alert is called; rules of Sigma have their own.
+        title: Option<String>,
         /// The identity of the rule, by which an alert that comes again is known. Absent: its name.
         id: Option<String>,
         /// How bad it is: "informational", "low", "medium", "high" or "critical".
@@ -96,12 +97,35 @@ pub(crate) fn decode(
     let by = own.by.unwrap_or_default().into_iter();
     let by = by.map(|At { value, place }| Some((value.clone(), intern(&value, place, keys, decoder)?)));
     let by = by.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>();
+    let (dataset, namespace) = (own.dataset.0, own.namespace.0);
+    let source = |kind| Source {
+        name: name.to_owned(),
+        formats: vec![Format::Json.into()],
+        parse_message: None,
+        fields: ConstantSet::default(),
+        dataset: Some(dataset),
+        namespace,
+        zone: Zone::UTC,
+        keep_original: false,
+        kind,
+    };
+    if let Some(written) = kind.sigma {
+        let config = sigma::load(name, written, condition.transpose().ok()?, keys, decoder)?;
+        return Some(source(SourceKind::Sigma(Box::new(config))));
+    }
+    let Some(title) = own.title else {
+        decoder.report(
+            Diagnostic::error(format!("{} has no `title`", found.name.value))
+                .at(found.name.place, "expected `title = …` here, what its alerts are called"),
+        );
+        return None;
+    };
     let kind = kind.checked(found.name.place, keys, decoder);
     let texts = |texts: Option<Vec<At<String>>>| {
         texts.unwrap_or_default().into_iter().map(|text| text.value).collect::<Vec<_>>()
     };
     let text = RuleText {
-        title: own.title,
+        title,
         id: own.id.unwrap_or_else(|| name.to_owned()),
         level: own.level,
         description: own.description,
@@ -126,15 +150,5 @@ pub(crate) fn decode(
         );
         return None;
     }
-    Some(Source {
-        name: name.to_owned(),
-        formats: vec![Format::Json.into()],
-        parse_message: None,
-        fields: ConstantSet::default(),
-        dataset: Some(own.dataset.0),
-        namespace: own.namespace.0,
-        zone: Zone::UTC,
-        keep_original: false,
-        kind: SourceKind::Rule(Box::new(config)),
-    })
+    Some(source(SourceKind::Rule(Box::new(config))))
 }

@@ -13,7 +13,7 @@ use logweir_pipeline::aggregate::{Aggregate, AggregateConfig};
 use logweir_pipeline::event::{ConstantSet, ConstantValue};
 use logweir_pipeline::operator::Operator;
 use logweir_pipeline::parse::{Grammar, Grammars};
-use logweir_pipeline::rule::{Rule, RuleConfig};
+use logweir_pipeline::rule::{Rule, RuleConfig, SigmaConfig, SigmaRules};
 use logweir_pipeline::source::file::FileConfig;
 #[cfg(feature = "kafka")]
 use logweir_pipeline::source::kafka::KafkaSourceConfig;
@@ -148,6 +148,8 @@ pub(crate) enum SourceKind {
     Aggregate(Box<AggregateConfig>),
     /// The alerts of a rule, which stands in a section of its own.
     Rule(Box<RuleConfig>),
+    /// The alerts of rules of Sigma.
+    Sigma(Box<SigmaConfig>),
 }
 
 impl SourceKind {
@@ -159,13 +161,14 @@ impl SourceKind {
             Self::Rule(config) => {
                 Rule::new((**config).clone()).ok().map(|rule| Arc::new(rule) as Arc<dyn Operator>)
             }
+            Self::Sigma(config) => Some(Arc::new(SigmaRules::new((**config).clone()))),
             _ => None,
         }
     }
 
     /// Whether it is made of other events.
     pub(crate) fn is_made(&self) -> bool {
-        matches!(self, Self::Aggregate(_) | Self::Rule(_))
+        matches!(self, Self::Aggregate(_) | Self::Rule(_) | Self::Sigma(_))
     }
 }
 
@@ -177,7 +180,7 @@ impl SourceKind {
             Self::Kafka(_) => vec![Format::Raw.into()],
             Self::File(_) | Self::Stdin { .. } => vec![Format::Raw.into()],
             Self::Syslog(_) => vec![Format::Syslog.into()],
-            Self::Aggregate(_) | Self::Rule(_) => vec![Format::Json.into()],
+            Self::Aggregate(_) | Self::Rule(_) | Self::Sigma(_) => vec![Format::Json.into()],
         }
     }
 
@@ -187,7 +190,7 @@ impl SourceKind {
             Self::File(_) | Self::Stdin { .. } => true,
             #[cfg(feature = "kafka")]
             Self::Kafka(_) => false,
-            Self::Syslog(_) | Self::Aggregate(_) | Self::Rule(_) => false,
+            Self::Syslog(_) | Self::Aggregate(_) | Self::Rule(_) | Self::Sigma(_) => false,
         }
     }
 }

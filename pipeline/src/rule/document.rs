@@ -141,6 +141,11 @@ impl Documents {
         self.recent.push_back((found.hit.event, found.evidence.clone()));
     }
 
+    /// Forgets the lines: no alert of this rule is about more than one event.
+    pub(super) fn forget(&mut self) {
+        self.recent.clear();
+    }
+
     /// Appends an alert about this group, without a line end.
     pub(super) fn write(&mut self, fired: &Fired, group: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"@timestamp\":");
@@ -173,13 +178,13 @@ impl Documents {
 
     fn write_group(&self, group: &[u8], out: &mut Vec<u8>) {
         let values = group.split(|byte| *byte == GROUP_END).collect::<Vec<_>>();
-        for ((name, _), value) in self.group.iter().zip(&values) {
+        for ((name, _), value) in self.group.iter().zip(&values).filter(|(_, value)| !value.is_empty()) {
             out.extend_from_slice(format!(",{}:", json!(name)).as_bytes());
             out.extend_from_slice(value);
         }
         for wanted in ["related.ip", "related.user", "related.hosts"] {
             let of = self.group.iter().zip(&values).filter(|((_, related), _)| *related == Some(wanted));
-            let of = of.map(|(_, value)| *value).collect::<Vec<_>>();
+            let of = of.map(|(_, value)| *value).filter(|value| !value.is_empty()).collect::<Vec<_>>();
             if !of.is_empty() {
                 out.extend_from_slice(format!(",\"{wanted}\":[").as_bytes());
                 out.extend_from_slice(&of.join(&b','));

@@ -167,7 +167,7 @@ impl Reads {
 }
 
 impl Evidence {
-    fn of(batch: &Batch, index: usize, text: &mut Vec<u8>) -> Self {
+    pub(super) fn of(batch: &Batch, index: usize, text: &mut Vec<u8>) -> Self {
         let event = &batch.events[index];
         let line = event.line.of(&batch.chunk);
         let line = String::from_utf8_lossy(&line[..line.len().min(LINE_BYTES_MAX)]);

@@ -119,3 +119,57 @@ fn an_alert_comes_while_the_daemon_runs_and_shows_in_its_api() {
     assert_eq!(rules["rules"]["guessing"]["results"], 1, "{rules}");
     assert!(daemon.terminate().success(), "{}", daemon.log());
 }
+
+#[test]
+fn a_rule_of_sigma_that_cannot_be_loaded_is_told_and_the_others_work() {
+    let scene = Scene::new();
+    let rule = |title: &str, detection: &str| {
+        format!(
+            "title: {title}\nlogsource:\n    product: linux\n    service: sshd\ndetection:\n{detection}\n"
+        )
+    };
+    std::fs::create_dir(scene.path("sigma")).unwrap();
+    scene.write(
+        "sigma/good.yml",
+        rule("Root logs in", "    root:\n        user.name: root\n    condition: root"),
+    );
+    scene.write(
+        "sigma/bad.yml",
+        rule("Undefined", "    root:\n        user.name: root\n    condition: admin"),
+    );
+    scene.write(
+        "sigma/pipe.yml",
+        rule("Old", "    root:\n        user.name: root\n    condition: root | count() > 5"),
+    );
+    scene.write("sigma/broken.yml", "title: [");
+    scene.write("sigma/notes.txt", "no rule");
+    let config = scene.write_config(
+        r#"
+[sources.auth]
+type = "file"
+paths = ["{here}/logs/auth.log"]
+parse = "syslog"
+parse_message = "auto"
+
+[rules.linux]
+inputs = ["auth"]
+sigma = { paths = ["{here}/sigma"], log_source = { product = "linux", service = "sshd" } }
+
+[outputs.alerts]
+type = "file"
+inputs = ["linux"]
+path = "{here}/out/alerts.ndjson"
+"#,
+    );
+    let log = scene.write("logs/auth.log", failures(&["203.0.113.1"], 2));
+    let output = logweir(["check".as_ref(), config.as_os_str()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    for expected in ["bad.yml", "`admin`", "pipe.yml", "broken.yml"] {
+        assert!(said.contains(expected), "{expected} is not in {said}");
+    }
+    assert!(!said.contains("good.yml") && !said.contains("notes.txt"), "{said}");
+    let output = logweir(["backtest".as_ref(), config.as_os_str(), "--input".as_ref(), log.as_os_str()]);
+    let tested = alerts(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(tested, vec![("Root logs in".to_owned(), "203.0.113.1".to_owned()); 2]);
+}

@@ -13,7 +13,7 @@ use super::super::conditions::WrittenCondition;
 use super::super::decode::{Decoder, Given};
 use super::super::error::Place;
 use super::super::schema::table;
-use super::super::value::tables::Nested;
+use super::super::value::tables::{Nested, Renames};
 use super::super::value::{At, Description, Integer, Value};
 
 table! {
@@ -46,6 +46,8 @@ table! {
         burn_rate: Option<At<Nested<BurnRateKeys>>>,
         /// A bucket with a leak that overflows.
         leaky: Option<At<Nested<LeakyKeys>>>,
+        /// The rules in files of Sigma (YAML); each makes alerts with its own title, level and author.
+        sigma: Option<At<Nested<SigmaKeys>>>,
     }
 }
 
@@ -180,6 +182,30 @@ table! {
         capacity: Integer<u32, 1, 1_000_000>,
         /// The time in which it loses one.
         leak: Duration,
+    }
+}
+
+table! {
+    /// The keys of `sigma`.
+    pub(super) struct SigmaKeys {
+        /// Files, and folders whose `*.yml` are read, those below them too.
+        paths: At<Vec<At<String>>>,
+        /// What the inputs are in the words of Sigma; only rules for it are loaded, as others would mean nothing.
+        log_source: Nested<LogSourceKeys>,
+        /// The names here of fields of Sigma, beside those that every log source has: `{ "c-uri" = "url.original" }`.
+        fields: Option<Renames>,
+    }
+}
+
+table! {
+    /// The keys of `log_source`: at least one.
+    pub(super) struct LogSourceKeys {
+        /// The kind of program, such as "webserver".
+        category: Option<String>,
+        /// The system or product, such as "linux".
+        product: Option<String>,
+        /// The program, such as "sshd".
+        service: Option<String>,
     }
 }
 
