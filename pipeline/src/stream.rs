@@ -51,7 +51,7 @@ pub trait StreamListener: fmt::Debug + Send + Sync {
     fn closed(&self, stream: u64);
 }
 
-/// What stands for the streams that a source does not know yet, until it has looked for them.
+/// What stands for streams that a source does not have yet, until it has looked for them or their first events have come.
 #[derive(Debug)]
 pub struct Starting {
     source: Arc<SourceMeta>,
@@ -59,10 +59,10 @@ pub struct Starting {
 }
 
 impl Starting {
-    /// The source begins to look for its streams.
+    /// The source looks for its streams in this place.
     #[must_use]
-    pub fn new(source: &Arc<SourceMeta>) -> Self {
-        let stream = xxh3_64(source.name.as_bytes());
+    pub fn new(source: &Arc<SourceMeta>, place: &str) -> Self {
+        let stream = xxh3_64(format!("{}\0{place}", source.name).as_bytes());
         source.listeners.iter().for_each(|listener| listener.opened(stream));
         Self { source: Arc::clone(source), stream }
     }

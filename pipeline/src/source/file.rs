@@ -143,7 +143,7 @@ impl FileSource {
             self.config.discover_every,
             history.lost(),
         );
-        let starting = Starting::new(&context.meta);
+        let starting = Starting::new(&context.meta, "files");
         let once = context.once;
         let thread = std::thread::Builder::new().name(format!("discover {name}"));
         let discovery = thread.spawn(move || discovery.run(once))?;

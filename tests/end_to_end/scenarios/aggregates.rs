@@ -15,10 +15,13 @@ use logweir_parsers::timestamp::rfc3339;
 use logweir_parsers::{Context, Zone};
 use serde_json::Value;
 
+use super::kafka_source::bus;
 use crate::support::daemon::logweir;
 use crate::support::eventually;
+use crate::support::kafka::{Client, NewRecord};
 use crate::support::ledger::Ledger;
 use crate::support::scene::Scene;
+use crate::support::services::kafka::{Listener, kafka};
 
 /// The first second of the readings, and how many seconds of them there are.
 const START: i64 = 1_795_422_600;
@@ -249,4 +252,50 @@ fn a_backtest_says_what_it_cannot_do() {
     }
     let (code, said) = run(&["--format", "raw"]);
     assert!(code == Some(0) && said.contains("per_minute: 0 results"), "{said}");
+}
+
+#[test]
+fn no_partition_of_a_topic_is_late_because_another_is_read_first() {
+    let client = Client::new(kafka().settings(Listener::Plaintext));
+    client.create_topic("aggregates.readings", 3, 1);
+    // More than one fetch of each partition, in the order of their times.
+    let readings = (0..120_000_i64).map(|number| {
+        let second = START + number / 60;
+        let value =
+            r#""kind":"temperature","value":1,"filling":"so that few records are a fetch of a partition""#;
+        NewRecord {
+            key: Some(number.to_be_bytes().to_vec()),
+            ..NewRecord::of(format!(r#"{{"@timestamp":{second},"sensor":"s{}",{value}}}"#, number % 7))
+        }
+    });
+    client.produce("aggregates.readings", readings);
+    let scene = Scene::new();
+    let brokers = kafka().addresses(Listener::Plaintext);
+    let bus = bus(&brokers, "aggregates.readings", "aggregates", "parse = \"json\"");
+    let aggregate = r#"
+[time]
+lateness = "1s"
+idle_after = "5s"
+
+[aggregates.per_minute]
+inputs = ["bus"]
+by = ["sensor"]
+window = { tumbling = "1m" }
+compute = { count = "count", sum = { sum = "value" } }
+
+[outputs.results]
+type = "file"
+inputs = ["per_minute"]
+path = "{here}/out/results.ndjson"
+"#;
+    scene.write_config(&format!("{bus}{aggregate}"));
+    let mut daemon = scene.run().wait_until_ready();
+    // 2,000 seconds are 33 whole minutes and a part; the parts are over when the clock says so.
+    let documents = eventually("33 minutes of 7 sensors", || {
+        let documents = std::fs::read_to_string(scene.path("out/results.ndjson")).ok()?;
+        (documents.lines().count() >= 33 * 7 && documents.ends_with('\n')).then_some(documents)
+    });
+    let counts = found(&documents).into_iter().take(33 * 7).map(|(_, (count, _))| count);
+    assert_eq!(counts.sum::<u64>(), 33 * 60 * 60, "{documents}");
+    assert!(daemon.terminate().success(), "{}", daemon.log());
 }

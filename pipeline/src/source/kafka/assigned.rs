@@ -13,7 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::place::{Place, stream_id};
 use super::start::number;
 use crate::event::ConstantSet;
-use crate::stream::{Position, SourceMeta, Stream};
+use crate::stream::{Position, SourceMeta, Starting, Stream};
 
 /// The partitions that this member has.
 #[derive(Debug, Default)]
@@ -42,13 +42,15 @@ struct Partition {
     is_told: bool,
     /// Where this member began; none at the first record.
     start: Option<u64>,
+    /// Stands for its stream until the first record comes: those who watch event time wait for it.
+    starting: Option<Starting>,
     /// Where to read on; none before the first record of a partition that is read from its first one.
     next: Option<u64>,
 }
 
 impl Assigned {
     /// Takes partitions.
-    pub(super) fn add(&mut self, partitions: &TopicPartitionList) {
+    pub(super) fn add(&mut self, partitions: &TopicPartitionList, source: &Arc<SourceMeta>) {
         for partition in partitions.elements() {
             let name = partition.topic();
             let topic = self
@@ -56,9 +58,10 @@ impl Assigned {
                 .entry(name.to_owned())
                 .or_insert_with(|| Topic { name: name.into(), partitions: BTreeMap::new() });
             self.given += 1;
-            topic
-                .partitions
-                .insert(partition.partition(), Partition::new(self.given, number(partition.offset())));
+            let starting = Starting::new(source, &format!("{name}/{}", partition.partition()));
+            let mut added = Partition::new(self.given, number(partition.offset()));
+            added.starting = Some(starting);
+            topic.partitions.insert(partition.partition(), added);
         }
     }
 
@@ -208,6 +211,7 @@ impl Partition {
         let start = Position { offset, marker: 0 };
         let stream = Stream::new(id, Arc::clone(source), ConstantSet::default(), start);
         self.streams.push((epoch, Arc::clone(&stream)));
+        self.starting = None;
         stream
     }
 
@@ -257,7 +261,7 @@ mod tests {
     fn what_is_settled_is_committed_once() {
         let source = Arc::new(testing::source(ConstantSet::default()));
         let mut assigned = Assigned::default();
-        assigned.add(&list(&[0, 1]));
+        assigned.add(&list(&[0, 1]), &source);
         assert_eq!(committed(&mut assigned), []);
         let stream = assigned.stream(("logs", 0), 0, 100, "c", &source).unwrap();
         assert_eq!(committed(&mut assigned), [(0, 100)]);
@@ -280,7 +284,7 @@ mod tests {
     fn what_was_given_back_is_not_committed() {
         let source = Arc::new(testing::source(ConstantSet::default()));
         let mut assigned = Assigned::default();
-        assigned.add(&list(&[0]));
+        assigned.add(&list(&[0]), &source);
         let stream = assigned.stream(("logs", 0), 0, 5, "c", &source).unwrap();
         let number = assigned.find("logs", 0).unwrap().1;
         let late = stream.begin(Position { offset: 6, marker: 0 }, 1, 1);
@@ -289,7 +293,7 @@ mod tests {
         assert_eq!(committed(&mut assigned), []);
         assert!(assigned.stream(("logs", 0), 0, 6, "c", &source).is_none());
         assert!(assigned.find("logs", 0).is_none());
-        assigned.add(&list(&[0]));
+        assigned.add(&list(&[0]), &source);
         assert_ne!(assigned.find("logs", 0).unwrap().1, number);
     }
 
@@ -299,7 +303,7 @@ mod tests {
         let mut assigned = Assigned::default();
         let mut given = list(&[1]);
         given.add_partition_offset("logs", 0, Offset::Offset(5)).unwrap();
-        assigned.add(&given);
+        assigned.add(&given, &source);
         let stream = assigned.stream(("logs", 0), 0, 5, "c", &source).unwrap();
         let number = assigned.find("logs", 0).unwrap().1;
         stream.begin(Position { offset: 9, marker: 0 }, 1, 1).done();
@@ -318,7 +322,7 @@ mod tests {
         let mut assigned = Assigned::default();
         let mut given = list(&[1]);
         given.add_partition_offset("logs", 0, Offset::Offset(40)).unwrap();
-        assigned.add(&given);
+        assigned.add(&given, &source);
         assert_eq!(next(&assigned), [(0, Some(40)), (1, None)]);
         let stream = assigned.stream(("logs", 0), 0, 40, "c", &source).unwrap();
         let one = stream.begin(Position { offset: 50, marker: 0 }, 1, 1);
@@ -337,7 +341,7 @@ mod tests {
     fn another_stream_waits_for_the_one_before() {
         let source = Arc::new(testing::source(ConstantSet::default()));
         let mut assigned = Assigned::default();
-        assigned.add(&list(&[0]));
+        assigned.add(&list(&[0]), &source);
         let first = assigned.stream(("logs", 0), 0, 5, "c", &source).unwrap();
         let one = first.begin(Position { offset: 6, marker: 0 }, 1, 1);
         let second = assigned.stream(("logs", 0), 1, 6, "c", &source).unwrap();

@@ -114,7 +114,7 @@ impl Reader<'_> {
             // Fails only for offsets that are none.
             list.add_partition_offset(one.topic(), one.partition(), one.offset()).unwrap_or_default();
         }
-        self.assigned.add(&begin);
+        self.assigned.add(&begin, &self.context.meta);
         if without.count() > 0 {
             match self.first_positions(without.clone()) {
                 Ok(first) => {
@@ -164,7 +164,7 @@ impl Reader<'_> {
 
     /// Takes partitions of which the group has no position, and tells it where they begin.
     fn begin_at(&mut self, first: &TopicPartitionList) -> Result<(), End> {
-        self.assigned.add(first);
+        self.assigned.add(first, &self.context.meta);
         let cluster = self.cluster.as_deref().unwrap_or_default();
         let mut is_told = false;
         for one in first.elements() {
