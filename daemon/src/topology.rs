@@ -7,6 +7,7 @@
 
 mod own_files;
 mod results;
+mod sources;
 mod stage;
 
 use std::collections::BTreeSet;
@@ -20,14 +21,8 @@ use logweir_outputs::output::{Output, OutputDependencies};
 use logweir_pipeline::checkpoint::Checkpoints;
 use logweir_pipeline::event::Constants;
 use logweir_pipeline::installation::Installation;
-#[cfg(feature = "kafka")]
-use logweir_pipeline::kafka::transaction::Transaction;
 use logweir_pipeline::router::{Branch, Way};
-use logweir_pipeline::source::file::{FileSource, FileSourceStatus};
-#[cfg(feature = "kafka")]
-use logweir_pipeline::source::kafka::{KafkaSource, KafkaSourceStatus};
-use logweir_pipeline::source::syslog::{SyslogSource, SyslogStatus};
-use logweir_pipeline::source::{BatchSender, SourceContext, stdin};
+use logweir_pipeline::source::BatchSender;
 use logweir_pipeline::tap::Taps;
 use logweir_pipeline::worker::{Unreached, Worker};
 use logweir_pipeline::{Batch, Keys, Ledger, Memory, SourceMeta, Stop};
@@ -35,10 +30,11 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::admin::Overview;
-use crate::config::sources::{Source, SourceKind};
+use crate::config::sources::Source;
 use crate::config::{self, Config};
 pub(crate) use results::operators;
-use results::{OwnedResults, ResultsContext, all_results, listeners};
+use results::{OwnedResults, ResultsContext, all_results};
+use sources::SourceStarter;
 use stage::Stage;
 
 /// Batches that wait before each worker: enough to keep it busy, few enough to cost little.
@@ -209,120 +205,6 @@ impl Topology {
 fn channels(workers: usize) -> (BatchSender, Vec<Receiver<Batch>>) {
     let (senders, inboxes) = (0..workers).map(|_| crossbeam_channel::bounded(INBOX_BATCHES)).unzip();
     (BatchSender::new(senders), inboxes)
-}
-
-/// What sources are started with. Its sender goes with it: the workers' inboxes close when the last source is gone.
-struct SourceStarter<'a> {
-    batches: BatchSender,
-    ways: &'a [Way],
-    results: &'a [OwnedResults],
-    memory: &'a Arc<Memory>,
-    stop: &'a Stop,
-    once: bool,
-    checkpoints: &'a Arc<Checkpoints>,
-    #[cfg(feature = "kafka")]
-    outputs: &'a [Output],
-}
-
-/// The running sources, and what there is to see of them.
-struct StartedSources {
-    sources: Stage,
-    ledger: Ledger,
-    files: Vec<(String, Arc<FileSourceStatus>)>,
-    syslog: Vec<(String, Arc<SyslogStatus>)>,
-    #[cfg(feature = "kafka")]
-    kafka: Vec<(String, Arc<KafkaSourceStatus>)>,
-}
-
-impl SourceStarter<'_> {
-    /// Starts the sources whose events go somewhere.
-    fn start(self, config: &Config, installation: &Installation) -> anyhow::Result<StartedSources> {
-        let own_files = own_files::own_files(config, installation.data_dir())?;
-        let mut started = StartedSources {
-            sources: Stage::default(),
-            ledger: Ledger::default(),
-            files: Vec::new(),
-            syslog: Vec::new(),
-            #[cfg(feature = "kafka")]
-            kafka: Vec::new(),
-        };
-        for (index, source) in config.used_sources().enumerate() {
-            let listeners = listeners(&self.ways[index], config, self.results);
-            let context = SourceContext {
-                meta: Arc::new(SourceMeta { listeners, ..source_meta(index, source, &mut started.ledger) }),
-                batches: self.batches.clone(),
-                memory: Arc::clone(self.memory),
-                stop: self.stop.clone(),
-                once: self.once,
-            };
-            match &source.kind {
-                SourceKind::File(file) => {
-                    let file = FileSource::new((**file).clone(), Arc::clone(self.checkpoints), installation)
-                        .with_context(|| format!("cannot start the source `{}`", source.name))?
-                        .leaving_alone(&own_files);
-                    started.files.push((source.name.clone(), file.status()));
-                    started.sources.spawn(&source.name, self.stop, move || {
-                        file.run(context)?;
-                        Ok(())
-                    })?;
-                }
-                &SourceKind::Stdin { max_line_bytes } => {
-                    let (end_of_input, ends_the_run) = (self.stop.clone(), !self.once);
-                    started.sources.spawn(&source.name, self.stop, move || {
-                        stdin::run(&context, max_line_bytes).context("cannot read standard input")?;
-                        if ends_the_run {
-                            end_of_input.ask();
-                        }
-                        Ok(())
-                    })?;
-                }
-                SourceKind::Syslog(_) if self.once => {
-                    anyhow::bail!(
-                        "the source `{}` listens and so has no end: run without --once",
-                        source.name
-                    )
-                }
-                #[cfg(feature = "kafka")]
-                SourceKind::Kafka(_) if self.once => {
-                    anyhow::bail!(
-                        "topics have no end: run without --once, or without the source `{}`",
-                        source.name
-                    )
-                }
-                #[cfg(feature = "kafka")]
-                SourceKind::Kafka(kafka) => {
-                    let kafka = KafkaSource::new((**kafka).clone(), context)
-                        .with_context(|| format!("cannot start the source `{}`", source.name))?;
-                    let transaction = self.transaction(config, index);
-                    let kafka = match transaction {
-                        Some(transaction) => kafka.within(transaction),
-                        None => kafka,
-                    };
-                    started.kafka.push((source.name.clone(), kafka.status()));
-                    started.sources.spawn(&source.name, self.stop, move || Ok(kafka.run()?))?;
-                }
-                // Results are made by the workers.
-                SourceKind::Aggregate(_) | SourceKind::Rule(_) | SourceKind::Sigma(_) => {}
-                SourceKind::Syslog(syslog) => {
-                    let syslog = SyslogSource::open((**syslog).clone(), context, &config.keys)
-                        .with_context(|| format!("cannot start the source `{}`", source.name))?;
-                    started.syslog.push((source.name.clone(), syslog.status()));
-                    started.sources.spawn(&source.name, self.stop, move || Ok(syslog.run()?))?;
-                }
-            }
-        }
-        Ok(started)
-    }
-}
-
-#[cfg(feature = "kafka")]
-impl SourceStarter<'_> {
-    /// The transactions in which the events of a source are written, if they are.
-    fn transaction(&self, config: &Config, source: usize) -> Option<Arc<dyn Transaction>> {
-        let (_, way) = config.routed_sources().nth(source)?;
-        let output = config::transactions::output_of(way, &config.outputs)?;
-        self.outputs.get(output)?.transaction.clone()
-    }
 }
 
 /// What workers are started with.

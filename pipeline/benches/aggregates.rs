@@ -13,7 +13,7 @@ use logweir_parsers::Zone;
 use logweir_pipeline::aggregate::{Aggregate, AggregateConfig, Function, WindowTime};
 use logweir_pipeline::event::{ConstantSet, Constants, EventFlags, Span, Value};
 use logweir_pipeline::ledger::SourceLedger;
-use logweir_pipeline::operator::{Operator, Scratch};
+use logweir_pipeline::operator::Scratch;
 use logweir_pipeline::watermark::TimeLimits;
 use logweir_pipeline::window::{Grid, Windows};
 use logweir_pipeline::{Batch, Keys, Position, SourceMeta, Stream};
@@ -42,7 +42,7 @@ fn run(name: &str, windows: Windows, groups: u64, events: usize) {
     let keys = Keys::new(100);
     let (sensor, temperature) = (keys.intern("sensor").unwrap(), keys.intern("temperature").unwrap());
     let compute = [("mean", Function::Average(temperature)), ("count", Function::Count(None))];
-    let aggregate = Aggregate::new(AggregateConfig {
+    let aggregate = Aggregate::operator(AggregateConfig {
         name: "bench".to_owned(),
         condition: None,
         by: vec![("sensor".to_owned(), sensor)],

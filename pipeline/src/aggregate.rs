@@ -1,7 +1,6 @@
 //! Aggregates: what windows of events come to.
 //!
-//! Owns: [`Aggregate`], one of the config: which events it is about, its windows and results, its state, and the documents that
-//! are ready to leave.
+//! Owns: [`Aggregate`], one of the config: which events it is about, its windows and results, and its state.
 //! Promises: the result of a window comes once, when the watermark has reached its end, and is the same for any order of the
 //! events within the lateness, any split into batches and any number of workers; late events are counted one by one; no more
 //! groups than the bound, and what finds no room is counted.
@@ -21,7 +20,7 @@ mod tests;
 mod top;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use logweir_parsers::KeyId;
 use xxhash_rust::xxh3::Xxh3;
@@ -36,9 +35,9 @@ use self::samples::{Reader, Sample, Samples};
 use self::sessions::Sessions;
 use crate::event::{Batch, Origin};
 use crate::matcher::Condition;
-use crate::operator::{Emitted, Operator, OperatorCounts, OperatorStatus, Scratch};
+use crate::operator::{Operator, OperatorCounts, OperatorStatus, Scratch, Told, Watch, Watching};
 use crate::time::TimeText;
-use crate::watermark::{TimeLimits, Watermarks};
+use crate::watermark::{Arrival, TimeLimits};
 use crate::window::{Window, Windows};
 
 /// What the config says of an aggregate.
@@ -62,21 +61,18 @@ pub struct AggregateConfig {
     pub groups_max: usize,
 }
 
-/// An aggregate at work.
+/// An aggregate: what stays the same while it is at work.
 #[derive(Debug)]
 pub struct Aggregate {
     name: Arc<str>,
     reader: Reader,
     documents: Documents,
-    state: Mutex<State>,
 }
 
+/// What an aggregate remembers of events.
 #[derive(Debug)]
-struct State {
-    watermarks: Watermarks,
+pub(crate) struct State {
     windows: Open,
-    ready: Emitted,
-    counts: OperatorCounts,
     time: TimeText,
 }
 
@@ -92,9 +88,9 @@ enum Open {
 pub struct AggregateScratch(Samples);
 
 impl Aggregate {
-    /// An aggregate that has seen nothing.
+    /// The operator of an aggregate, which has seen nothing.
     #[must_use]
-    pub fn new(config: AggregateConfig) -> Self {
+    pub fn operator(config: AggregateConfig) -> Box<dyn Operator> {
         let plan = Plan::new(config.compute.iter().map(|(_, function)| function));
         let (names, by): (Vec<_>, Vec<_>) = config.by.into_iter().unzip();
         let results = config.compute.iter().map(|(name, _)| name.as_str()).zip(plan.formulas.iter().copied());
@@ -114,39 +110,8 @@ impl Aggregate {
             limits: config.limits,
             seed: RandomState::new().build_hasher().finish(),
         };
-        let state = State {
-            watermarks: Watermarks::new(config.limits),
-            windows,
-            ready: Emitted::default(),
-            counts: OperatorCounts::default(),
-            time: TimeText::new(),
-        };
-        Self { name: config.name.into(), reader, documents, state: Mutex::new(state) }
-    }
-
-    /// Makes documents of the windows that are over, and says how many bytes are ready.
-    fn close(&self, state: &mut State) -> usize {
-        let State { watermarks, windows, ready, counts, time } = state;
-        let watermark = watermarks.reached();
-        let mut take = |window: Window, rows: &Rows| {
-            for row in rows.in_order() {
-                self.documents.write(window, rows, row, time, &mut ready.lines);
-                ready.lines.push(b'\n');
-                ready.ids.push(self.id(window, rows.group(row)));
-                counts.documents += 1;
-            }
-        };
-        match windows {
-            Open::Panes(panes) => {
-                panes.close(watermark, &mut take);
-                counts.refused += panes.take_refused();
-            }
-            Open::Sessions(sessions) => {
-                sessions.close(watermark, &mut take);
-                counts.refused += sessions.take_refused();
-            }
-        }
-        ready.lines.len()
+        let aggregate = Self { name: config.name.into(), reader, documents };
+        Box::new(Watching::new(aggregate, config.limits, State { windows, time: TimeText::new() }))
     }
 
     /// The identity of a result.
@@ -157,101 +122,75 @@ impl Aggregate {
         hash.update(&window.start.to_be_bytes());
         hash.update(&window.end.to_be_bytes());
         hash.update(group);
-        let hash = hash.digest128();
-        #[allow(clippy::cast_possible_truncation)] // its two halves
-        let (stream, offset) = ((hash >> 64) as u64, hash as u64);
-        Origin { stream, offset }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Origin::from_hash(hash.digest128())
     }
 }
 
-impl Operator for Aggregate {
+impl Watch for Aggregate {
+    type State = State;
+
+    const KIND: &'static str = "aggregate";
+
     fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    fn kind(&self) -> &'static str {
-        "aggregate"
+    fn read(&self, batch: &Batch, selected: &[u32], arrival: &mut Arrival, scratch: &mut Scratch) {
+        self.reader.read(batch, selected, arrival, &mut scratch.aggregate.0);
     }
 
-    fn observe(&self, batch: &Batch, selected: &[u32], now: i64, scratch: &mut Scratch) -> usize {
-        let (input, samples) = (batch.stream.id(), &mut scratch.aggregate.0);
-        let mut arrival = {
-            let mut state = self.state();
-            state.watermarks.announce(input, now);
-            state.watermarks.arrival(input)
-        };
-        let watermark = arrival.watermark();
-        // Without a lock: no other batch of this stream is under way, and what other streams do shows below.
-        self.reader.read(batch, selected, &mut arrival, samples);
-        let mut state = self.state();
-        // Only for an input that was idle can the watermark have gone on beyond what its events were judged by.
-        let reached = Some(state.watermarks.reached()).filter(|reached| *reached > watermark);
+    fn take(&self, scratch: &mut Scratch, passed: Option<i64>, state: &mut State, told: &mut Told) {
+        let (samples, counts) = (&scratch.aggregate.0, &mut told.counts);
         for sample in samples.iter() {
-            if reached.is_some_and(|reached| self.reader.windows.is_late(sample.time, reached)) {
-                state.counts.late += 1;
+            if passed.is_some_and(|passed| self.reader.windows.is_late(sample.time, passed)) {
+                counts.late += 1;
             } else {
-                state.add(&sample);
+                state.windows.add(&sample, counts);
             }
         }
-        state.counts.late += samples.late.len() as u64;
-        state.counts.without_field += samples.without_group;
-        state.counts.future += samples.future;
-        state.watermarks.arrived(input, arrival, now);
-        self.close(&mut state)
+        counts.late += samples.late.len() as u64;
+        counts.without_field += samples.without_group;
+        counts.future += samples.future;
     }
 
-    fn announce(&self, stream: u64, now: i64) {
-        self.state().watermarks.announce(stream, now);
+    fn catch_up(&self, watermark: i64, state: &mut State, told: &mut Told) {
+        let State { windows, time } = state;
+        let mut take = |window: Window, rows: &Rows| {
+            for row in rows.in_order() {
+                let id = self.id(window, rows.group(row));
+                told.document(id, |out| self.documents.write(window, rows, row, time, out));
+            }
+        };
+        told.counts.refused += match windows {
+            Open::Panes(panes) => {
+                panes.close(watermark, &mut take);
+                panes.take_refused()
+            }
+            Open::Sessions(sessions) => {
+                sessions.close(watermark, &mut take);
+                sessions.take_refused()
+            }
+        };
     }
 
-    fn forget(&self, stream: u64, now: i64) -> usize {
-        let mut state = self.state();
-        state.watermarks.forget(stream);
-        state.watermarks.advance(now);
-        self.close(&mut state)
-    }
-
-    fn advance(&self, now: i64) -> usize {
-        let mut state = self.state();
-        state.watermarks.advance(now);
-        self.close(&mut state)
-    }
-
-    fn end(&self) {
-        let mut state = self.state();
-        state.watermarks.end();
-        self.close(&mut state);
-    }
-
-    fn take_ready(&self) -> Emitted {
-        std::mem::take(&mut self.state().ready)
-    }
-
-    fn status(&self) -> OperatorStatus {
-        let state = self.state();
-        let (groups, bytes) = match &state.windows {
+    fn show(&self, state: &State, status: &mut OperatorStatus) {
+        (status.groups, status.bytes) = match &state.windows {
             Open::Panes(panes) => (panes.groups(), panes.bytes()),
             Open::Sessions(sessions) => (sessions.groups(), sessions.bytes()),
         };
-        let watermark = Some(state.watermarks.reached()).filter(|reached| *reached > i64::MIN);
-        OperatorStatus { counts: state.counts, groups, bytes, watermark }
     }
 }
 
-impl State {
+impl Open {
     #[inline]
-    fn add(&mut self, sample: &Sample<'_>) {
-        match &mut self.windows {
-            Open::Panes(panes) => {
+    fn add(&mut self, sample: &Sample<'_>, counts: &mut OperatorCounts) {
+        match self {
+            Self::Panes(panes) => {
                 if let Err(Full) = panes.add(sample) {
-                    self.counts.refused += 1;
+                    counts.refused += 1;
                 }
             }
-            Open::Sessions(sessions) => sessions.add(sample),
+            Self::Sessions(sessions) => sessions.add(sample),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The pipeline of logweir: sources, the event batch, transforms, acks and positions.
+//! The pipeline of logweir: sources, the event batch, transforms, windows and rules, acks and positions.
 //!
 //! Owns: everything between a grammar and an output.
 //! Promises: every event read is delivered, dropped by a named transform, dead-lettered, or still in flight; the

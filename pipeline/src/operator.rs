@@ -4,13 +4,15 @@
 //! Promises: an operator never waits and reads no clock: its callers pass the time in.
 //! Never: sends anything; [`crate::source::results`] does.
 
+mod watching;
+
 use std::fmt;
 use std::sync::Arc;
 
 use crate::aggregate::AggregateScratch;
 use crate::event::{Batch, Origin};
-use crate::matcher::Matcher;
-use crate::rule::RuleScratch;
+use crate::rule::{RuleScratch, SigmaScratch};
+pub(crate) use watching::{Told, Watch, Watching};
 
 /// What watches events and makes others of them.
 pub trait Operator: fmt::Debug + Send + Sync {
@@ -48,8 +50,7 @@ pub trait Operator: fmt::Debug + Send + Sync {
 pub struct Scratch {
     pub(crate) aggregate: AggregateScratch,
     pub(crate) rule: RuleScratch,
-    /// Of the operator that it is used for.
-    pub(crate) matcher: Option<Matcher>,
+    pub(crate) sigma: SigmaScratch,
 }
 
 /// Documents that are ready to leave.

@@ -64,7 +64,7 @@ pub use new_value::NewValue;
 pub use percentile::Percentile;
 pub use ratio::Ratio;
 pub use sequence::Sequence;
-pub use sigma::{SigmaConfig, SigmaRules};
+pub use sigma::{SigmaConfig, SigmaRules, SigmaScratch};
 pub use snapshot::SnapshotError;
 pub use spike::Spike;
 pub use watch::{Rule, RuleConfig, RuleScratch};

@@ -101,23 +101,11 @@ impl Watermarks {
         Self { limits, inputs: HashMap::default(), reached: NEVER, last: None }
     }
 
-    /// What is asked of event times.
-    #[must_use]
-    pub fn limits(&self) -> &TimeLimits {
-        &self.limits
-    }
-
     /// The operator's watermark, in nanoseconds since 1970; `i64::MIN` before the first event. It is reached: windows that end at
     /// it are over.
     #[must_use]
     pub fn reached(&self) -> i64 {
         self.reached
-    }
-
-    /// How many inputs are active.
-    #[must_use]
-    pub fn inputs(&self) -> usize {
-        self.inputs.len()
     }
 
     /// Makes an input known before its first event, or says that it is alive: it holds the watermark back until it brings one, or is idle. `now` is the
@@ -148,31 +136,37 @@ impl Watermarks {
 
     /// Leaves idle inputs out, and lets time go on when there are no others.
     pub fn advance(&mut self, now: i64) {
-        let idle_after = self.limits.idle_after;
-        let is_idle = |input: &Input| now.saturating_sub(input.seen) >= idle_after;
-        // The one that falls silent last tells from when on time goes on by itself.
-        if let Some(last) =
-            self.inputs.values().filter(|input| input.highest > NEVER).max_by_key(|input| input.seen)
-        {
-            self.last = Some((last.seen, self.highest().saturating_sub(self.limits.lateness)));
+        let is_idle = |input: &Input| now.saturating_sub(input.seen) >= self.limits.idle_after;
+        let (mut lowest, mut highest, mut seen, mut idle) = (i64::MAX, NEVER, NEVER, 0);
+        for input in self.inputs.values() {
+            highest = highest.max(input.highest);
+            if input.highest > NEVER {
+                seen = seen.max(input.seen);
+            }
+            if is_idle(input) {
+                idle += 1;
+            } else {
+                lowest = lowest.min(input.highest);
+            }
         }
-        self.inputs.retain(|_, input| !is_idle(input));
-        let lowest = self.inputs.values().map(|input| input.highest).min();
-        let watermark = match (lowest, self.last) {
-            (Some(lowest), _) => lowest.saturating_sub(self.limits.lateness),
-            (None, Some((seen, watermark))) => watermark.saturating_add(now.saturating_sub(seen)),
-            (None, None) => NEVER,
+        if highest > NEVER {
+            // The one that falls silent last tells from when on time goes on by itself.
+            self.last = Some((seen, highest.saturating_sub(self.limits.lateness)));
+        }
+        let watermark = match self.last {
+            _ if idle < self.inputs.len() => lowest.saturating_sub(self.limits.lateness),
+            Some((seen, watermark)) => watermark.saturating_add(now.saturating_sub(seen)),
+            None => NEVER,
         };
+        if idle > 0 {
+            self.inputs.retain(|_, input| !is_idle(input));
+        }
         self.reached = self.reached.max(watermark);
     }
 
     /// The input is over, everywhere: nothing more comes before any time.
     pub fn end(&mut self) {
         self.reached = i64::MAX;
-    }
-
-    fn highest(&self) -> i64 {
-        self.inputs.values().map(|input| input.highest).max().unwrap_or(NEVER)
     }
 }
 
@@ -226,7 +220,7 @@ mod tests {
         bring(&mut watermarks, 1, &[500], 29);
         assert_eq!(watermarks.reached(), 90);
         watermarks.advance(30);
-        assert_eq!((watermarks.reached(), watermarks.inputs()), (490, 1));
+        assert_eq!((watermarks.reached(), watermarks.inputs.len()), (490, 1));
         assert_eq!(watermarks.arrival(2).watermark(), 490);
         bring(&mut watermarks, 2, &[200], 31);
         assert_eq!(watermarks.reached(), 490);
@@ -246,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_ahead_moves_nothing() {
-        let limits = *watermarks().limits();
+        let limits = watermarks().limits;
         assert_eq!(limits.believed(600, 500), (600, true));
         assert_eq!(limits.believed(601, 500), (500, false));
         assert_eq!(limits.believed(-5, 500), (-5, true));

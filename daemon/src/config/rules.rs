@@ -144,7 +144,7 @@ pub(crate) fn decode(
         times: time.over(common),
         limits: Limits { max_keys: own.max_keys.0, suppress: own.suppress.map(nanos) },
     };
-    if let Err(error) = Rule::new(config.clone()) {
+    if let Err(error) = Rule::operator(config.clone()) {
         decoder.report(
             Diagnostic::error(format!("{}: {error}", found.name.value)).at(found.name.place, "in this rule"),
         );

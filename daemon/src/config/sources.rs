@@ -154,14 +154,12 @@ pub(crate) enum SourceKind {
 
 impl SourceKind {
     /// What watches events and makes those of this source of them, if it is that.
-    pub(crate) fn operator(&self) -> Option<Arc<dyn Operator>> {
+    pub(crate) fn operator(&self) -> Option<Box<dyn Operator>> {
         match self {
-            Self::Aggregate(config) => Some(Arc::new(Aggregate::new((**config).clone()))),
+            Self::Aggregate(config) => Some(Aggregate::operator((**config).clone())),
             // What makes no sense was told when the config was checked.
-            Self::Rule(config) => {
-                Rule::new((**config).clone()).ok().map(|rule| Arc::new(rule) as Arc<dyn Operator>)
-            }
-            Self::Sigma(config) => Some(Arc::new(SigmaRules::new((**config).clone()))),
+            Self::Rule(config) => Rule::operator((**config).clone()).ok(),
+            Self::Sigma(config) => Some(SigmaRules::operator((**config).clone())),
             _ => None,
         }
     }

@@ -86,5 +86,5 @@ pub(super) fn all_results(config: &Config, memory: &Arc<Memory>) -> Vec<OwnedRes
 /// The aggregates and rules whose results go somewhere, each new, with the place of those results among the sources.
 pub(crate) fn operators(config: &Config) -> Vec<(usize, Arc<dyn Operator>)> {
     let sources = config.used_sources().enumerate();
-    sources.filter_map(|(source, used)| Some((source, used.kind.operator()?))).collect()
+    sources.filter_map(|(source, used)| Some((source, Arc::from(used.kind.operator()?)))).collect()
 }

@@ -22,7 +22,7 @@ fn fields(keys: &Arc<Keys>) -> (KeyId, KeyId) {
     (keys.intern("sensor").unwrap(), keys.intern("temperature").unwrap())
 }
 
-fn aggregate(windows: Windows, limits: TimeLimits, groups_max: usize) -> (Aggregate, Arc<Keys>) {
+fn aggregate(windows: Windows, limits: TimeLimits, groups_max: usize) -> (Box<dyn Operator>, Arc<Keys>) {
     let keys = Keys::new(100);
     let (sensor, temperature) = fields(&keys);
     let compute = [
@@ -48,7 +48,7 @@ fn aggregate(windows: Windows, limits: TimeLimits, groups_max: usize) -> (Aggreg
         compute: compute.map(|(name, function)| (name.to_owned(), function)).to_vec(),
         groups_max,
     };
-    (Aggregate::new(config), keys)
+    (Aggregate::operator(config), keys)
 }
 
 /// The condition that there is a temperature.
@@ -60,7 +60,7 @@ fn exists(keys: &Arc<Keys>) -> Condition {
 
 /// Streams that bring readings.
 struct Lab {
-    aggregate: Aggregate,
+    aggregate: Box<dyn Operator>,
     keys: Arc<Keys>,
     streams: Vec<Arc<Stream>>,
     scratch: Scratch,

@@ -55,6 +55,14 @@ impl Origin {
         URL_SAFE_NO_PAD.encode([self.stream, self.offset].map(u64::to_be_bytes).as_flattened())
     }
 
+    /// The origin of what is made of events: the same for the same hash.
+    #[must_use]
+    pub(crate) fn from_hash(hash: u128) -> Self {
+        let mut halves = [[0; 8]; 2];
+        halves.as_flattened_mut().copy_from_slice(&hash.to_be_bytes());
+        Self::from_halves(halves)
+    }
+
     fn from_halves(halves: [[u8; 8]; 2]) -> Self {
         let [stream, offset] = halves.map(u64::from_be_bytes);
         Self { stream, offset }
@@ -63,11 +71,7 @@ impl Origin {
     /// The origin of a piece that begins so many characters behind the event.
     fn piece(self, at: u64) -> Self {
         let [stream, offset, at] = [self.stream, self.offset, at].map(u64::to_be_bytes);
-        let mut halves = [[0; 8]; 2];
-        halves
-            .as_flattened_mut()
-            .copy_from_slice(&xxh3_128([stream, offset, at].as_flattened()).to_be_bytes());
-        Self::from_halves(halves)
+        Self::from_hash(xxh3_128([stream, offset, at].as_flattened()))
     }
 }
 

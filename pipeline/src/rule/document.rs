@@ -5,17 +5,13 @@
 //! fields of the group under their own names, the window and the evidence under `logweir`.
 //! Never: sends one.
 
-use std::collections::VecDeque;
-
 use serde_json::{Value, json};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::Fired;
-use super::matches::{Evidence, GROUP_END, Match};
+use super::matches::{GROUP_END, Match};
 use crate::event::Origin;
 use crate::time::TimeText;
-
-/// Events that a rule remembers for their lines.
-const RECENT_MAX: usize = 256;
 
 /// What the config says of a rule for people.
 #[derive(Clone, Debug, Default)]
@@ -96,11 +92,12 @@ const TACTICS: &[(&str, &str, &str)] = &[
 /// Writes the alerts of one rule.
 #[derive(Debug)]
 pub(super) struct Documents {
+    /// The identity of the rule.
+    id: String,
     /// What stands behind the time: nothing depends on the alert.
     head: Vec<u8>,
     /// The fields of the group, and the field of those related to the event that it belongs to, if it is one of those.
     group: Vec<(String, Option<&'static str>)>,
-    recent: VecDeque<(Origin, Evidence)>,
     time: TimeText,
 }
 
@@ -130,24 +127,24 @@ impl Documents {
         add("logweir.rule.type", json!(kind));
         add("logweir.rule.level", json!(text.level.name()));
         let group = group.iter().map(|name| (name.clone(), related(name))).collect();
-        Self { head, group, recent: VecDeque::new(), time: TimeText::new() }
+        Self { id: text.id.clone(), head, group, time: TimeText::new() }
     }
 
-    /// Keeps the line of an event for the alerts that it may be the first of.
-    pub(super) fn remember(&mut self, found: &Match) {
-        if self.recent.len() == RECENT_MAX {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((found.hit.event, found.evidence.clone()));
+    /// The identity of an alert about this group.
+    pub(super) fn id(&self, fired: &Fired, group: &[u8]) -> Origin {
+        let mut hash = Xxh3::new();
+        hash.update(self.id.as_bytes());
+        hash.update(&[0, fired.part]);
+        hash.update(&fired.end.to_be_bytes());
+        hash.update(&fired.last_event.stream.to_be_bytes());
+        hash.update(&fired.last_event.offset.to_be_bytes());
+        hash.update(group);
+        Origin::from_hash(hash.digest128())
     }
 
-    /// Forgets the lines: no alert of this rule is about more than one event.
-    pub(super) fn forget(&mut self) {
-        self.recent.clear();
-    }
-
-    /// Appends an alert about this group, without a line end.
-    pub(super) fn write(&mut self, fired: &Fired, group: &[u8], out: &mut Vec<u8>) {
+    /// Appends an alert about this group, without a line end. `evidence` are its first and last event, as far as their lines are
+    /// known.
+    pub(super) fn write(&mut self, fired: &Fired, group: &[u8], evidence: &[&Match], out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"@timestamp\":");
         self.push_time(fired.last, out);
         out.extend_from_slice(&self.head);
@@ -166,8 +163,11 @@ impl Documents {
         for (label, number) in ["count", "value", "threshold"].iter().zip(numbers) {
             out.extend_from_slice(format!(",\"logweir.alert.{label}\":{number}").as_bytes());
         }
-        self.write_evidence(fired, out);
-        out.push(b'}');
+        for (number, found) in evidence.iter().enumerate() {
+            out.extend_from_slice(if number == 0 { b",\"logweir.alert.evidence\":[" } else { b"," });
+            found.write(out);
+        }
+        out.extend_from_slice(if evidence.is_empty() { b"}" } else { b"]}" });
     }
 
     fn push_time(&mut self, time: i64, out: &mut Vec<u8>) {
@@ -190,22 +190,6 @@ impl Documents {
                 out.extend_from_slice(&of.join(&b','));
                 out.push(b']');
             }
-        }
-    }
-
-    /// Writes the first and the last event, as far as their lines are remembered.
-    fn write_evidence(&self, fired: &Fired, out: &mut Vec<u8>) {
-        let mut events = vec![fired.first_event, fired.last_event];
-        events.dedup();
-        let known = |event: &Origin| self.recent.iter().rev().find(|(known, _)| known == event);
-        let mut label = &b",\"logweir.alert.evidence\":["[..];
-        for (event, evidence) in events.iter().filter_map(known) {
-            out.extend_from_slice(label);
-            evidence.write(*event, out);
-            label = b",";
-        }
-        if label == b"," {
-            out.push(b']');
         }
     }
 }

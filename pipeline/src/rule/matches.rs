@@ -1,15 +1,17 @@
 //! What rules read of events.
 //!
-//! Owns: [`Reader`], which fields those are; [`Match`], an event that a rule is about, and [`Evidence`], what an alert shows of it.
+//! Owns: [`Reader`], which fields those are, and [`Match`], an event that a rule is about, with what an alert shows of it.
 //! Promises: an event is read without a lock; one that lacks a field that is asked for is passed over and counted; one whose
 //! time cannot be true counts at the time when it was read.
 //! Never: keeps a batch.
+
+use std::sync::Arc;
 
 use logweir_parsers::{KeyId, key};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 use super::Hit;
-use crate::event::{Batch, Origin};
+use crate::event::Batch;
 use crate::matcher::Condition;
 use crate::watermark::{Arrival, TimeLimits};
 
@@ -44,25 +46,18 @@ pub enum Reads {
     Part(Condition),
 }
 
-/// An event that a rule is about.
+/// An event that a rule is about. Most of them are never shown, so what an alert shows is kept as it was read.
 #[derive(Clone, Debug)]
 pub(super) struct Match {
     pub(super) key: u128,
     pub(super) hit: Hit,
-    /// The JSON of the group's values, each with [`GROUP_END`].
-    pub(super) group: Box<[u8]>,
-    pub(super) evidence: Evidence,
-}
-
-/// What an alert shows of an event.
-#[derive(Clone, Debug)]
-pub(super) struct Evidence {
-    /// The line as JSON text.
-    pub(super) line: Box<[u8]>,
-    /// The path of its file as JSON text; empty when it has none.
-    pub(super) path: Box<[u8]>,
+    /// The group, then the line.
+    text: Box<[u8]>,
+    group_len: u32,
+    /// The JSON of the path of its file; empty when it has none. Neighbours share it.
+    path: Arc<[u8]>,
     /// Its offset in its stream.
-    pub(super) offset: u64,
+    offset: u64,
 }
 
 /// What was read of the events of a batch.
@@ -73,6 +68,17 @@ pub(crate) struct Matches {
     pub(super) without_field: u64,
     pub(super) future: u64,
     text: Vec<u8>,
+    path: SharedPath,
+}
+
+/// The path of the file of the last event that was read.
+#[derive(Debug)]
+pub(super) struct SharedPath(Arc<[u8]>);
+
+impl Default for SharedPath {
+    fn default() -> Self {
+        Self(Arc::new([]))
+    }
 }
 
 impl Reader {
@@ -119,9 +125,7 @@ impl Reader {
             matches.text.push(GROUP_END);
         }
         let key = xxh3_128_with_seed(&matches.text, self.seed);
-        let group = matches.text.as_slice().into();
-        let evidence = Evidence::of(batch, index, &mut matches.text);
-        matches.found.push(Match { key, hit, group, evidence });
+        matches.found.push(Match::new(key, hit, batch, index, &mut matches.text, &mut matches.path));
     }
 }
 
@@ -166,26 +170,47 @@ impl Reads {
     }
 }
 
-impl Evidence {
-    pub(super) fn of(batch: &Batch, index: usize, text: &mut Vec<u8>) -> Self {
+impl Match {
+    /// What is kept of an event. `text` holds its group, and is used up.
+    pub(super) fn new(
+        key: u128,
+        hit: Hit,
+        batch: &Batch,
+        index: usize,
+        text: &mut Vec<u8>,
+        path: &mut SharedPath,
+    ) -> Self {
         let event = &batch.events[index];
         let line = event.line.of(&batch.chunk);
-        let line = String::from_utf8_lossy(&line[..line.len().min(LINE_BYTES_MAX)]);
+        let group_len = text.len();
+        text.extend_from_slice(&line[..line.len().min(LINE_BYTES_MAX)]);
+        let kept = text.as_slice().into();
         text.clear();
         batch.push_json(index, key::LOG_FILE_PATH, text);
-        Self {
-            line: serde_json::Value::from(line).to_string().into_bytes().into(),
-            path: text.as_slice().into(),
-            offset: event.offset,
+        if *path.0 != **text {
+            path.0 = text.as_slice().into();
         }
+        let group_len = u32::try_from(group_len).unwrap_or(0);
+        Self { key, hit, text: kept, group_len, path: Arc::clone(&path.0), offset: event.offset }
     }
 
-    /// Appends it as JSON.
-    pub(super) fn write(&self, id: Origin, out: &mut Vec<u8>) {
+    /// The JSON of the group's values, each with [`GROUP_END`].
+    pub(super) fn group(&self) -> &[u8] {
+        &self.text[..self.group_len as usize]
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.text.len()
+    }
+
+    /// Appends what an alert shows of it as JSON.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"event.id\":\"");
-        out.extend_from_slice(id.text().as_bytes());
+        out.extend_from_slice(self.hit.event.text().as_bytes());
         out.extend_from_slice(b"\",\"event.original\":");
-        out.extend_from_slice(&self.line);
+        let line = String::from_utf8_lossy(&self.text[self.group_len as usize..]);
+        out.extend_from_slice(serde_json::Value::from(line).to_string().as_bytes());
         if !self.path.is_empty() {
             out.extend_from_slice(b",\"log.file.path\":");
             out.extend_from_slice(&self.path);

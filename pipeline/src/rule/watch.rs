@@ -1,6 +1,6 @@
 //! A rule of the config at work.
 //!
-//! Owns: [`Rule`]: which events it is about, the order in which its kind gets them, and the alerts that are ready to leave.
+//! Owns: [`Rule`]: which events it is about, and the order in which its kind gets them.
 //! Promises: the same alerts, each once, for any order of the events within the lateness, any split into batches and any number
 //! of workers: events wait until the watermark has passed them and are then taken in the order of their times.
 //! Never: reads a clock, or waits.
@@ -8,28 +8,30 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use logweir_parsers::KeyId;
-use xxhash_rust::xxh3::Xxh3;
 
 use super::document::{Documents, RuleText};
 use super::matches::{Match, Matches, Reader, Reads};
 use super::{Detector, Fired, Limits, RuleError, RuleKind};
-use crate::event::{Batch, Origin};
+use crate::event::Batch;
 use crate::matcher::Condition;
-use crate::operator::{Emitted, Operator, OperatorCounts, OperatorStatus, Scratch};
+use crate::operator::{Operator, OperatorStatus, Scratch, Told, Watch, Watching};
 use crate::reorder::Reorder;
-use crate::watermark::{TimeLimits, Watermarks};
+use crate::watermark::{Arrival, TimeLimits};
 
 /// Events that wait for the watermark. Beyond that the first of them waits no longer.
 const WAITING_MAX: usize = 200_000;
 
 /// Events that a kind gets at once: enough to look their groups up ahead, few enough to remember their lines.
 const TOGETHER: usize = 64;
+
+/// Events whose lines are remembered, for alerts that they are the first of.
+const RECENT_MAX: usize = 256;
 
 /// What the config says of a rule.
 #[derive(Clone, Debug)]
@@ -52,26 +54,23 @@ pub struct RuleConfig {
     pub limits: Limits,
 }
 
-/// A rule at work.
+/// A rule: what stays the same while it is at work.
 #[derive(Debug)]
 pub struct Rule {
     name: Arc<str>,
-    id: String,
     fires_between_hits: bool,
     reader: Reader,
-    state: Mutex<State>,
 }
 
+/// What a rule remembers of events.
 #[derive(Debug)]
-struct State {
-    watermarks: Watermarks,
+pub(crate) struct State {
     waiting: Reorder<Match>,
     detector: Box<dyn Detector>,
     groups: Groups,
+    recent: VecDeque<Match>,
     documents: Documents,
     fired: Vec<Fired>,
-    ready: Emitted,
-    counts: OperatorCounts,
 }
 
 /// What one worker needs to read events for a rule.
@@ -79,11 +78,11 @@ struct State {
 pub struct RuleScratch(Matches);
 
 impl Rule {
-    /// A rule that has seen nothing.
+    /// The operator of a rule, which has seen nothing.
     ///
     /// # Errors
     /// When a setting makes no sense.
-    pub fn new(config: RuleConfig) -> Result<Self, RuleError> {
+    pub fn operator(config: RuleConfig) -> Result<Box<dyn Operator>, RuleError> {
         let detector = config.kind.detector(config.limits)?;
         let (names, by): (Vec<_>, Vec<_>) = config.by.into_iter().unzip();
         let documents = Documents::new(&config.name, config.kind.name(), &config.text, &names);
@@ -91,157 +90,113 @@ impl Rule {
         let reader =
             Reader { condition: config.condition, by, reads: config.reads, limits: config.times, seed };
         let state = State {
-            watermarks: Watermarks::new(config.times),
             waiting: Reorder::default(),
             detector,
             groups: Groups::new(config.limits.max_keys),
+            recent: VecDeque::new(),
             documents,
             fired: Vec::new(),
-            ready: Emitted::default(),
-            counts: OperatorCounts::default(),
         };
         let fires_between_hits = config.kind.fires_between_hits();
-        let (name, id) = (config.name.into(), config.text.id);
-        Ok(Self { name, id, fires_between_hits, reader, state: Mutex::new(state) })
+        let rule = Self { name: config.name.into(), fires_between_hits, reader };
+        Ok(Box::new(Watching::new(rule, config.times, state)))
     }
 
-    /// Takes the events that the watermark has passed, and makes documents of what they come to.
-    fn catch_up(&self, state: &mut State) -> usize {
-        let watermark = state.watermarks.reached();
-        let mut together = Vec::new();
-        while let Some((_, found)) = state.waiting.pop_before(watermark) {
-            together.push(found);
-            if together.len() == TOGETHER {
-                self.take(state, &together);
-                together.clear();
-            }
-        }
-        self.take(state, &together);
-        if watermark > i64::MIN {
-            state.detector.advance(watermark, &mut state.fired);
-            self.tell(state, &[]);
-        }
-        state.ready.lines.len()
-    }
-
-    fn take(&self, state: &mut State, together: &[Match]) {
-        for found in together {
-            state.documents.remember(found);
-            if self.fires_between_hits {
-                state.groups.note(found.key, found.hit.time, &found.group);
-            }
+    /// Gives events, which are the next in the order of their times, to the kind.
+    fn hits(&self, together: &mut Vec<Match>, state: &mut State, told: &mut Told) {
+        if self.fires_between_hits {
+            together.iter().for_each(|found| state.groups.note(found.key, found.hit.time, found.group()));
         }
         let hits = together.iter().map(|found| (found.key, found.hit)).collect::<Vec<_>>();
         state.detector.hits(&hits, &mut state.fired);
-        self.tell(state, together);
-    }
-
-    /// Makes documents of what has fired.
-    fn tell(&self, state: &mut State, together: &[Match]) {
-        let State { fired, groups, documents, ready, counts, .. } = state;
-        for fired in fired.drain(..) {
-            let own = together.iter().find(|found| found.key == fired.key).map(|found| &*found.group);
-            let group = own.or_else(|| groups.get(fired.key)).unwrap_or_default();
-            documents.write(&fired, group, &mut ready.lines);
-            ready.lines.push(b'\n');
-            ready.ids.push(self.identity(&fired, group));
-            counts.documents += 1;
-        }
-    }
-
-    /// The identity of an alert.
-    fn identity(&self, fired: &Fired, group: &[u8]) -> Origin {
-        let mut hash = Xxh3::new();
-        hash.update(self.id.as_bytes());
-        hash.update(&[0, fired.part]);
-        hash.update(&fired.end.to_be_bytes());
-        hash.update(&fired.last_event.stream.to_be_bytes());
-        hash.update(&fired.last_event.offset.to_be_bytes());
-        hash.update(group);
-        let hash = hash.digest128();
-        #[allow(clippy::cast_possible_truncation)] // its two halves
-        let (stream, offset) = ((hash >> 64) as u64, hash as u64);
-        Origin { stream, offset }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        state.tell(together, told);
+        state.remember(together);
     }
 }
 
-impl Operator for Rule {
+impl Watch for Rule {
+    type State = State;
+
+    const KIND: &'static str = "rule";
+
     fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    fn kind(&self) -> &'static str {
-        "rule"
+    fn read(&self, batch: &Batch, selected: &[u32], arrival: &mut Arrival, scratch: &mut Scratch) {
+        self.reader.read(batch, selected, arrival, &mut scratch.rule.0);
     }
 
-    fn announce(&self, stream: u64, now: i64) {
-        self.state().watermarks.announce(stream, now);
-    }
-
-    fn forget(&self, stream: u64, now: i64) -> usize {
-        let mut state = self.state();
-        state.watermarks.forget(stream);
-        state.watermarks.advance(now);
-        self.catch_up(&mut state)
-    }
-
-    fn observe(&self, batch: &Batch, selected: &[u32], now: i64, scratch: &mut Scratch) -> usize {
-        let (stream, matches) = (batch.stream.id(), &mut scratch.rule.0);
-        let mut arrival = {
-            let mut state = self.state();
-            state.watermarks.announce(stream, now);
-            state.watermarks.arrival(stream)
-        };
-        self.reader.read(batch, selected, &mut arrival, matches);
-        let mut state = self.state();
-        let reached = state.watermarks.reached();
+    fn take(&self, scratch: &mut Scratch, passed: Option<i64>, state: &mut State, told: &mut Told) {
+        let matches = &mut scratch.rule.0;
         for found in matches.found.drain(..) {
-            // Only for an input that was idle can the watermark have gone on beyond what its events were judged by.
-            if found.hit.time < reached {
-                state.counts.late += 1;
+            if passed.is_some_and(|passed| found.hit.time < passed) {
+                told.counts.late += 1;
                 continue;
             }
             if state.waiting.waiting() >= WAITING_MAX
                 && let Some((_, first)) = state.waiting.pop_before(i64::MAX)
             {
-                self.take(&mut state, &[first]);
+                self.hits(&mut vec![first], state, told);
             }
             state.waiting.push(found.hit.time, found.hit.event, found);
         }
-        state.counts.late += matches.late;
-        state.counts.without_field += matches.without_field;
-        state.counts.future += matches.future;
-        state.watermarks.arrived(stream, arrival, now);
-        self.catch_up(&mut state)
+        told.counts.late += matches.late;
+        told.counts.without_field += matches.without_field;
+        told.counts.future += matches.future;
     }
 
-    fn advance(&self, now: i64) -> usize {
-        let mut state = self.state();
-        state.watermarks.advance(now);
-        self.catch_up(&mut state)
+    /// Takes the events that the watermark has passed, then lets windows end that have none.
+    fn catch_up(&self, watermark: i64, state: &mut State, told: &mut Told) {
+        let mut together = Vec::new();
+        while let Some((_, found)) = state.waiting.pop_before(watermark) {
+            together.push(found);
+            if together.len() == TOGETHER {
+                self.hits(&mut together, state, told);
+            }
+        }
+        if !together.is_empty() {
+            self.hits(&mut together, state, told);
+        }
+        if watermark > i64::MIN {
+            state.detector.advance(watermark, &mut state.fired);
+            state.tell(&[], told);
+        }
     }
 
-    fn end(&self) {
-        let mut state = self.state();
-        state.watermarks.end();
-        self.catch_up(&mut state);
-    }
-
-    fn take_ready(&self) -> Emitted {
-        std::mem::take(&mut self.state().ready)
-    }
-
-    fn status(&self) -> OperatorStatus {
-        let state = self.state();
+    fn show(&self, state: &State, status: &mut OperatorStatus) {
         let usage = state.detector.usage();
-        let counts = OperatorCounts { refused: usage.refused, evicted: usage.evicted, ..state.counts };
-        let bytes = usage.bytes + state.waiting.waiting() * size_of::<Match>() + state.groups.bytes;
-        let watermark = Some(state.watermarks.reached()).filter(|reached| *reached > i64::MIN);
-        OperatorStatus { counts, groups: usage.keys, bytes, watermark }
+        (status.counts.refused, status.counts.evicted) = (usage.refused, usage.evicted);
+        status.groups = usage.keys;
+        status.bytes = usage.bytes + state.waiting.waiting() * size_of::<Match>() + state.groups.bytes;
+        status.bytes += state.recent.iter().map(Match::bytes).sum::<usize>();
+    }
+}
+
+impl State {
+    /// Makes documents of what has fired.
+    fn tell(&mut self, together: &[Match], told: &mut Told) {
+        let Self { fired, groups, recent, documents, .. } = self;
+        for fired in fired.drain(..) {
+            let own = together.iter().find(|found| found.key == fired.key).map(Match::group);
+            let group = own.or_else(|| groups.get(fired.key)).unwrap_or_default();
+            let known = together.iter().rev().chain(recent.iter().rev());
+            let mut events = vec![fired.first_event, fired.last_event];
+            events.dedup();
+            let evidence =
+                events.iter().filter_map(|event| known.clone().find(|found| found.hit.event == *event));
+            let evidence = evidence.collect::<Vec<_>>();
+            told.document(documents.id(&fired, group), |out| {
+                documents.write(&fired, group, &evidence, out);
+            });
+        }
+    }
+
+    /// Keeps the lines of events for the alerts that they may be the first of.
+    fn remember(&mut self, together: &mut Vec<Match>) {
+        let too_many = (self.recent.len() + together.len()).saturating_sub(RECENT_MAX);
+        self.recent.drain(..too_many.min(self.recent.len()));
+        self.recent.extend(together.drain(..));
     }
 }
 

@@ -44,6 +44,8 @@ struct State {
     lanes: usize,
     /// How long outputs held the pipeline up, in nanoseconds.
     held_up: i64,
+    /// Until when that is counted.
+    held_to: Option<Instant>,
 }
 
 /// A worker's end: it takes events.
@@ -108,16 +110,23 @@ impl Results {
                 let passed = std::mem::replace(&mut looked, Instant::now()).elapsed();
                 if self.memory.in_use() + CHUNK_BYTES > self.memory.limit() {
                     // Sources wait for memory, not for something to happen.
-                    state.held_up = state.held_up.saturating_add(nanos(passed));
+                    state.hold_up(passed);
                 }
                 let now = state.now();
                 drop(state);
-                let ready = self.operator.advance(now);
+                self.note_ready(self.operator.advance(now));
                 state = self.state();
-                state.ready = ready;
             }
         }
         state.lanes == 0
+    }
+
+    /// Results are ready, or none.
+    fn note_ready(&self, bytes: usize) {
+        if bytes > 0 {
+            self.state().ready = bytes;
+            self.changed.notify_all();
+        }
     }
 
     fn take(&self) -> Emitted {
@@ -150,6 +159,13 @@ impl State {
     fn now(&self) -> i64 {
         now().saturating_sub(self.held_up)
     }
+
+    /// Outputs have held somebody up until now. Several who waited at the same time waited once.
+    fn hold_up(&mut self, time: Duration) {
+        let now = Instant::now();
+        let alone = self.held_to.replace(now).map_or(time, |to| time.min(now.duration_since(to)));
+        self.held_up = self.held_up.saturating_add(nanos(alone));
+    }
 }
 
 impl StreamListener for Results {
@@ -160,9 +176,7 @@ impl StreamListener for Results {
 
     fn closed(&self, stream: u64) {
         let now = self.state().now();
-        let ready = self.operator.forget(stream, now);
-        self.state().ready = ready;
-        self.changed.notify_all();
+        self.note_ready(self.operator.forget(stream, now));
     }
 }
 
@@ -179,10 +193,7 @@ impl Lane for ResultsLane {
     fn write(&mut self, batch: &Batch, selected: &[u32]) {
         let now = self.results.state().now();
         let ready = self.results.operator.observe(batch, selected, now, &mut self.scratch);
-        if ready > 0 {
-            self.results.state().ready = ready;
-            self.results.changed.notify_all();
-        }
+        self.results.note_ready(ready);
     }
 
     fn due(&self) -> Option<Instant> {
@@ -192,8 +203,7 @@ impl Lane for ResultsLane {
     fn flush(&mut self) {}
 
     fn held_up(&mut self, time: Duration) {
-        let mut state = self.results.state();
-        state.held_up = state.held_up.saturating_add(nanos(time));
+        self.results.state().hold_up(time);
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::super::{Absence, Count, CountWindow, Distinct, Leaky, Level, Ratio, Sequence};
 use super::*;
-use crate::event::{ConstantSet, EventFlags, Keys, Span};
+use crate::event::{ConstantSet, EventFlags, Keys, Origin, Span};
 use crate::matcher::{Item, Literal};
 use crate::stream::{Position, Stream};
 use crate::testing;
@@ -53,7 +53,7 @@ fn rules(keys: &Arc<Keys>) -> Vec<(RuleKind, Reads, bool)> {
 
 /// A rule, and streams that bring logins.
 struct Lab {
-    rule: Rule,
+    rule: Box<dyn Operator>,
     keys: Arc<Keys>,
     streams: Vec<Arc<Stream>>,
     scratch: Scratch,
@@ -76,7 +76,7 @@ impl Lab {
         let meta = Arc::new(testing::source(ConstantSet::default()));
         let stream = |id| Stream::new(id, Arc::clone(&meta), ConstantSet::default(), Position::default());
         let lab = Self {
-            rule: Rule::new(config).unwrap(),
+            rule: Rule::operator(config).unwrap(),
             keys,
             streams: (0..3).map(stream).collect(),
             scratch: Scratch::default(),
