@@ -42,7 +42,6 @@ pub(crate) struct Backtest {
 struct Results {
     operator: Arc<dyn Operator>,
     stream: Arc<Stream>,
-    offset: u64,
     /// Whether others take its results.
     goes_on: bool,
 }
@@ -55,7 +54,7 @@ impl Backtest {
             let meta = Arc::new(source_meta(index, config.used_sources().nth(index)?, ledger));
             let stream = Stream::new(index as u64, meta, ConstantSet::default(), Position::default());
             let goes_on = takes(&ways[index], config);
-            Some(Results { operator, stream, offset: 0, goes_on })
+            Some(Results { operator, stream, goes_on })
         });
         let results = results.collect::<Vec<_>>();
         let outputs = config.outputs.iter().map(|_| Box::new(Unreached) as Box<dyn Lane>);
@@ -114,7 +113,7 @@ impl Backtest {
     /// A stream is over; prints what that brings about.
     pub(crate) fn forget(&mut self, stream: u64, out: &mut impl Write) -> io::Result<()> {
         self.results.iter().for_each(|results| {
-            results.operator.forget(stream, 0);
+            results.operator.forget(stream, true, 0);
         });
         self.print(out)
     }
@@ -141,9 +140,9 @@ impl Backtest {
         for number in 0..self.results.len() {
             let ready = self.results[number].operator.take_ready();
             out.write_all(&ready.lines)?;
-            let Results { stream, offset, goes_on: true, .. } = &mut self.results[number] else { continue };
+            let Results { stream, goes_on: true, .. } = &self.results[number] else { continue };
             let source = stream.source().index;
-            let followers = batches(&ready, stream, offset, &self.memory).collect::<Vec<_>>();
+            let followers = batches(&ready, stream, &self.memory).collect::<Vec<_>>();
             for mut batch in followers {
                 self.parser.parse(&mut batch);
                 self.route(source, batch);

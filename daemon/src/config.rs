@@ -14,6 +14,7 @@ mod conditions;
 mod decode;
 pub(crate) mod error;
 mod expand;
+mod fingerprint;
 mod formats;
 mod graph;
 #[cfg(feature = "kafka")]

@@ -85,7 +85,7 @@ impl Topology {
 
         let (batches, inboxes) = channels(config.settings.workers);
         let ways = ways(config);
-        let results = all_results(config, &memory);
+        let results = all_results(config, &ways, &memory, &checkpoints)?;
         let starter = SourceStarter {
             batches,
             ways: &ways,

@@ -6,6 +6,7 @@
 //! groups than the bound, and what finds no room is counted.
 //! Never: reads a clock, or waits; callers pass the time in, and [`crate::source::results`] sends the documents on.
 
+mod column;
 mod distinct;
 mod document;
 mod function;
@@ -36,6 +37,7 @@ use self::sessions::Sessions;
 use crate::event::{Batch, Origin};
 use crate::matcher::Condition;
 use crate::operator::{Operator, OperatorCounts, OperatorStatus, Scratch, Told, Watch, Watching};
+use crate::snapshot::{Decoder, Encoder};
 use crate::time::TimeText;
 use crate::watermark::{Arrival, TimeLimits};
 use crate::window::{Window, Windows};
@@ -171,6 +173,22 @@ impl Watch for Aggregate {
                 sessions.take_refused()
             }
         };
+    }
+
+    fn save(&self, state: &State, out: &mut Encoder<'_>) {
+        out.u64(self.reader.seed);
+        match &state.windows {
+            Open::Panes(panes) => panes.save(out),
+            Open::Sessions(sessions) => sessions.save(out),
+        }
+    }
+
+    fn load(&mut self, state: &mut State, from: &mut Decoder<'_>) -> Option<()> {
+        self.reader.seed = from.u64()?;
+        match &mut state.windows {
+            Open::Panes(panes) => panes.load(from),
+            Open::Sessions(sessions) => sessions.load(from),
+        }
     }
 
     fn show(&self, state: &State, status: &mut OperatorStatus) {

@@ -1,35 +1,38 @@
-//! Checkpoints: how far each stream is acknowledged, durable under `data_dir`.
+//! Checkpoints: how far each stream is acknowledged, and what operators remember, durable under `data_dir`.
 //!
-//! Owns: [`Checkpoints`], the records of all streams in memory and their copy in the store.
+//! Owns: [`Checkpoints`], the records of all streams in memory and their copy in the store, and when states are written.
 //! Promises: the records in memory are the authority; a stream's record is on the disk before
-//! [`Checkpoints::put_durably`] returns; positions of all streams move in one transaction; a store that cannot be
-//! written is tried again with a growing pause and then written whole.
+//! [`Checkpoints::put_durably`] returns; positions of all streams move in one transaction, together with the states of
+//! operators, which hold all that the positions have passed; a store that cannot be written is tried again with a growing
+//! pause and then written whole.
 //! Never: moves a position past what its stream acknowledged; never stops the process.
 
 mod record;
+mod states;
 mod store;
+mod writer;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+pub use states::Keeper;
+use states::States;
+
 pub use record::{CUTS_MAX, DecodeError, FileId, Head, Record};
-use store::{Changes, Store, Stored};
+use store::{Changes, Stored};
+use writer::Writer;
 
 use crate::stop::Stop;
 use crate::stream::Stream;
 
 /// The store's file below `data_dir`.
 const STORE_FILE: &str = "checkpoints.redb";
-/// How often positions are written.
+/// How often positions and states are written, unless writing takes long.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// The pause after the first failure; it doubles up to [`PAUSE_MAX`].
-const PAUSE_MIN: Duration = Duration::from_millis(250);
-/// The longest pause between two tries to write.
-const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// How often a store that stays unwritable is spoken of.
-const WARN_EVERY: Duration = Duration::from_secs(30);
+/// The least part of the time between two writes that is not spent on them, as a multiple of what the last one took.
+const FLUSH_REST: u32 = 20;
 
 /// The store cannot be read or written at this moment.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -56,6 +59,8 @@ struct Entries {
     started: HashSet<Arc<str>>,
     /// Whether one of them is not stored yet.
     new_start: bool,
+    /// Streams whose sources tell others of their positions once they are stored, and how far they are.
+    awaited: HashMap<u64, (Weak<Stream>, u64)>,
 }
 
 #[derive(Debug)]
@@ -66,35 +71,48 @@ struct Entry {
     stream: Option<Arc<Stream>>,
 }
 
-#[derive(Debug)]
-struct Writer {
-    store: Store,
-    loaded: bool,
-    /// Whether the file may differ from what the entries' `dirty` says.
-    rewrite: bool,
-    pause: Duration,
-    retry_at: Option<Instant>,
-    warned_at: Option<Instant>,
-    last_error: Option<CheckpointError>,
-}
-
 impl Checkpoints {
     /// The checkpoints in this data directory. A store that cannot be opened now is tried again whenever it is needed.
     #[must_use]
     pub fn open(data_dir: &Path) -> Arc<Self> {
-        let writer = Writer {
-            store: Store::new(data_dir.join(STORE_FILE)),
-            loaded: false,
-            rewrite: false,
-            pause: PAUSE_MIN,
-            retry_at: None,
-            warned_at: None,
-            last_error: None,
-        };
+        let writer = Writer::new(data_dir.join(STORE_FILE));
         let checkpoints = Arc::new(Self { entries: Mutex::default(), writer: Mutex::new(writer) });
         // A failure is said aloud by the attempt and met again by whoever asks for records.
         drop(checkpoints.writer().ensure_open(&checkpoints));
         checkpoints
+    }
+
+    /// What operators have saved, by their names, for those who take it over at the start.
+    ///
+    /// # Errors
+    /// While the store could never be read.
+    pub fn states(&self) -> Result<HashMap<String, Vec<u8>>, CheckpointError> {
+        self.ensure_loaded()?;
+        let mut writer = self.writer();
+        let read = writer.store.read_states();
+        read.map_err(|error| writer.failed(error))
+    }
+
+    /// Writes the states of these with the positions from now on, and forgets those of others. The ones that take another's
+    /// results come before it.
+    pub fn keep(&self, keepers: Vec<Arc<dyn Keeper>>) {
+        self.writer().states = States::new(keepers);
+    }
+
+    /// Stores how far this stream is settled with the states of operators, before its source tells others of it.
+    pub fn await_store(&self, stream: &Arc<Stream>) {
+        let awaited = Arc::downgrade(stream);
+        let known = &mut self.entries().awaited;
+        if known.get(&stream.id()).is_none_or(|(known, _)| !known.ptr_eq(&awaited)) {
+            known.insert(stream.id(), (awaited, stream.acknowledged().offset));
+        }
+    }
+
+    /// The offset of a stream of which others may be told: how far it is settled, and stored if it has to be.
+    #[must_use]
+    pub fn committable(&self, stream: &Stream) -> u64 {
+        let stored = self.entries().awaited.get(&stream.id()).map(|(_, stored)| *stored);
+        stored.unwrap_or_else(|| stream.acknowledged().offset)
     }
 
     /// All records of a source.
@@ -155,9 +173,17 @@ impl Checkpoints {
     pub fn cut_durably(&self, cuts: &[(u64, u64)]) -> Result<(), CheckpointError> {
         let mut writer = self.writer();
         let mut entries = self.entries();
+        let is_full = |(stream, _): &(u64, u64)| {
+            entries.by_stream.get(stream).is_some_and(|entry| entry.record.cuts.len() >= CUTS_MAX)
+        };
+        if cuts.iter().any(is_full) {
+            // Positions that move leave cuts behind.
+            drop(entries);
+            self.flush_with(&mut writer)?;
+            entries = self.entries();
+        }
         for &(stream, offset) in cuts {
             if let Some(entry) = entries.by_stream.get_mut(&stream) {
-                entry.take_position();
                 entry.record.cuts.push(offset);
                 entry.dirty = true;
             }
@@ -203,16 +229,30 @@ impl Checkpoints {
     /// # Errors
     /// When the store cannot be written; everything stays in memory for the next time.
     pub fn flush(&self) -> Result<(), CheckpointError> {
-        let mut writer = self.writer();
-        self.entries().take_positions();
-        writer.write(self, Vec::new())
+        self.flush_with(&mut self.writer())
     }
 
-    /// Flushes every second until the stop is asked for. The owner flushes once more after the last acknowledgement.
+    fn flush_with(&self, writer: &mut Writer) -> Result<(), CheckpointError> {
+        // Positions before states: what a position has passed, an operator has taken.
+        writer.states.mark();
+        let awaited = self.entries().take_positions();
+        let awaited =
+            awaited.into_iter().map(|stream| (stream.acknowledged().offset, stream)).collect::<Vec<_>>();
+        writer.states.save();
+        writer.write(self, Vec::new())?;
+        self.entries().stored(&awaited);
+        Ok(())
+    }
+
+    /// Flushes every second, or less often where that takes long, until the stop is asked for. The owner flushes once more
+    /// after the last acknowledgement.
     pub fn run(&self, stop: &Stop) {
-        while !stop.wait(FLUSH_EVERY) {
+        let mut pause = FLUSH_EVERY;
+        while !stop.wait(pause) {
+            let began = Instant::now();
             // A failure was said aloud already, and the next round tries again.
             drop(self.flush());
+            pause = FLUSH_EVERY.max(began.elapsed() * FLUSH_REST);
         }
     }
 
@@ -269,10 +309,22 @@ impl Entries {
         }
     }
 
-    /// Moves each record to its stream's acknowledged position.
-    fn take_positions(&mut self) {
+    /// Moves each record to its stream's acknowledged position, and gives the streams whose sources await that.
+    fn take_positions(&mut self) -> Vec<Arc<Stream>> {
         for entry in self.by_stream.values_mut() {
             entry.take_position();
+        }
+        self.awaited.retain(|_, (stream, _)| stream.strong_count() > 0);
+        self.awaited.values().filter_map(|(stream, _)| stream.upgrade()).collect()
+    }
+
+    /// Streams are stored up to these offsets.
+    fn stored(&mut self, stored: &[(u64, Arc<Stream>)]) {
+        for (offset, stream) in stored {
+            let awaited = self.awaited.get_mut(&stream.id());
+            if let Some((_, known)) = awaited.filter(|(known, _)| known.as_ptr() == Arc::as_ptr(stream)) {
+                *known = *offset;
+            }
         }
     }
 
@@ -288,61 +340,5 @@ impl Entries {
         let all_starts = std::mem::take(&mut self.new_start) || replace_all;
         let started = if all_starts { self.started.iter().cloned().collect() } else { Vec::new() };
         Changes { replace_all, written, forgotten: self.forgotten.drain().collect(), started }
-    }
-}
-
-impl Writer {
-    /// Opens the store if it is not open, unless the last failure was a moment ago.
-    fn ensure_open(&mut self, checkpoints: &Checkpoints) -> Result<(), CheckpointError> {
-        if let (Some(at), Some(error)) = (self.retry_at, &self.last_error)
-            && Instant::now() < at
-        {
-            return Err(error.clone());
-        }
-        if self.store.is_open() {
-            return Ok(());
-        }
-        match self.store.open() {
-            Ok(stored) if self.loaded => drop(stored),
-            Ok(stored) => {
-                self.loaded = true;
-                checkpoints.entries().load(stored);
-            }
-            Err(error) => return Err(self.failed(error)),
-        }
-        Ok(())
-    }
-
-    /// Writes these records and everything that is dirty; after a failure, everything.
-    fn write(&mut self, checkpoints: &Checkpoints, records: Vec<Record>) -> Result<(), CheckpointError> {
-        self.ensure_open(checkpoints)?;
-        let mut changes = checkpoints.entries().take_changes(self.rewrite);
-        if changes.is_empty() && records.is_empty() && !self.rewrite {
-            return Ok(());
-        }
-        changes.written.extend(records);
-        match self.store.commit(&changes) {
-            Ok(()) => {
-                if self.warned_at.take().is_some() {
-                    tracing::info!(path = %self.store.path().display(), "checkpoints can be written again");
-                }
-                (self.rewrite, self.pause, self.retry_at, self.last_error) = (false, PAUSE_MIN, None, None);
-                Ok(())
-            }
-            Err(error) => Err(self.failed(error)),
-        }
-    }
-
-    fn failed(&mut self, error: CheckpointError) -> CheckpointError {
-        let now = Instant::now();
-        self.rewrite = true;
-        self.retry_at = Some(now + self.pause);
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
-        self.last_error = Some(error.clone());
-        if self.warned_at.is_none_or(|at| now.duration_since(at) >= WARN_EVERY) {
-            self.warned_at = Some(now);
-            tracing::warn!(%error, "checkpoints cannot be written; trying again");
-        }
-        error
     }
 }

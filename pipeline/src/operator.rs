@@ -1,9 +1,12 @@
 //! What watches events and makes others of them: aggregates and rules.
 //!
 //! Owns: [`Operator`], what both are to those who bring them events and time, and [`Emitted`], what comes of that.
-//! Promises: an operator never waits and reads no clock: its callers pass the time in.
+//! Promises: an operator never waits and reads no clock: its callers pass the time in; an event counts once, also one that is
+//! read again after a crash; what an operator remembers can be saved and taken over.
 //! Never: sends anything; [`crate::source::results`] does.
 
+mod applied;
+mod sent;
 mod watching;
 
 use std::fmt;
@@ -12,6 +15,8 @@ use std::sync::Arc;
 use crate::aggregate::AggregateScratch;
 use crate::event::{Batch, Origin};
 use crate::rule::{RuleScratch, SigmaScratch};
+use crate::snapshot::SnapshotError;
+pub use sent::Arrived;
 pub(crate) use watching::{Told, Watch, Watching};
 
 /// What watches events and makes others of them.
@@ -26,8 +31,9 @@ pub trait Operator: fmt::Debug + Send + Sync {
     /// time on the wall clock, here and below.
     fn announce(&self, stream: u64, now: i64);
 
-    /// A stream is over: time goes on without it. Says how many bytes of documents are ready.
-    fn forget(&self, stream: u64, now: i64) -> usize;
+    /// A stream is over: time goes on without it. `is_settled` is whether nothing of it will be read again. Says how many bytes
+    /// of documents are ready.
+    fn forget(&self, stream: u64, is_settled: bool, now: i64) -> usize;
 
     /// Takes the selected events of a batch, which is the next of its stream. Says how many bytes of documents are ready.
     fn observe(&self, batch: &Batch, selected: &[u32], now: i64, scratch: &mut Scratch) -> usize;
@@ -35,11 +41,30 @@ pub trait Operator: fmt::Debug + Send + Sync {
     /// Lets time go on. Says how many bytes of documents are ready.
     fn advance(&self, now: i64) -> usize;
 
-    /// Nothing comes any more: event time has come to its end.
+    /// Nothing comes any more: event time has come to its end. Whoever takes over what is saved then begins anew.
     fn end(&self);
 
     /// The documents that are ready, in their order.
-    fn take_ready(&self) -> Emitted;
+    fn take_ready(&self) -> Arc<Emitted>;
+
+    /// Documents have arrived where they go.
+    fn arrived(&self, arrived: &[Arrived]);
+
+    /// Keeps documents from now on until they have arrived, and sends them in this stream, whose number no other has.
+    fn keep(&mut self, stream: u64);
+
+    /// Takes over what another has saved: with the same settings all of it, else the documents that had not arrived. Gives
+    /// those: they are to be sent again in their streams. After an error the operator is of no use.
+    ///
+    /// # Errors
+    /// When the bytes are none of this version, or damaged.
+    fn restore(&mut self, saved: &[u8], is_same: bool, now: i64) -> Result<Vec<Arc<Emitted>>, SnapshotError>;
+
+    /// The positions of sources are read from now on: what is saved next holds all that they have passed.
+    fn mark(&self);
+
+    /// Appends everything that it remembers, with the documents that have not arrived.
+    fn save(&self, arrived: &[Arrived], bytes: &mut Vec<u8>);
 
     /// What it holds and has counted.
     fn status(&self) -> OperatorStatus;
@@ -56,6 +81,10 @@ pub struct Scratch {
 /// Documents that are ready to leave.
 #[derive(Clone, Debug, Default)]
 pub struct Emitted {
+    /// The number of the stream that they are sent in.
+    pub stream: u64,
+    /// Where the first stands in it, in bytes.
+    pub offset: u64,
     /// One JSON object a line.
     pub lines: Vec<u8>,
     /// The identity of each: the same whenever the same comes of the same events.

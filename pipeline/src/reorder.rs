@@ -9,10 +9,11 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use crate::event::Origin;
+use crate::snapshot::{Decoder, Encoder, Saved};
 
 /// Items that wait until nothing can come before them.
 #[derive(Clone, Debug)]
-pub struct Reorder<T> {
+pub(crate) struct Reorder<T> {
     waiting: BinaryHeap<Reverse<Waiting<T>>>,
 }
 
@@ -50,12 +51,12 @@ impl<T> Default for Reorder<T> {
 
 impl<T> Reorder<T> {
     /// Takes an item of this time and origin, which is not late.
-    pub fn push(&mut self, time: i64, origin: Origin, item: T) {
+    pub(crate) fn push(&mut self, time: i64, origin: Origin, item: T) {
         self.waiting.push(Reverse(Waiting { at: (time, origin), item }));
     }
 
     /// The next item that the watermark is behind, with its time. One at the watermark may still get an equal before it.
-    pub fn pop_before(&mut self, watermark: i64) -> Option<(i64, T)> {
+    pub(crate) fn pop_before(&mut self, watermark: i64) -> Option<(i64, T)> {
         let Reverse(first) = self.waiting.peek()?;
         if first.at.0 >= watermark {
             return None;
@@ -64,9 +65,22 @@ impl<T> Reorder<T> {
     }
 
     /// How many items wait.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+}
+
+impl<T: Saved> Reorder<T> {
+    pub(crate) fn save(&self, out: &mut Encoder<'_>) {
+        out.u64(self.waiting.len() as u64);
+        self.waiting.iter().for_each(|Reverse(waiting)| waiting.item.save(out));
+    }
+
+    /// What was saved; `place` says time and origin of an item.
+    pub(crate) fn load(from: &mut Decoder<'_>, place: impl Fn(&T) -> (i64, Origin)) -> Option<Self> {
+        let items = from.list::<T>()?;
+        let waiting = |item| Reverse(Waiting { at: place(&item), item });
+        Some(Self { waiting: items.into_iter().map(waiting).collect() })
     }
 }
 

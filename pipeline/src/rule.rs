@@ -37,7 +37,6 @@ mod sequence;
 mod session_count;
 mod sigma;
 mod single;
-mod snapshot;
 mod spike;
 #[cfg(test)]
 mod tests;
@@ -48,6 +47,7 @@ mod window_count;
 use std::fmt;
 
 use crate::event::Origin;
+use crate::snapshot::SnapshotError;
 use anchor::Anchor;
 use keyed::Room;
 
@@ -65,7 +65,6 @@ pub use percentile::Percentile;
 pub use ratio::Ratio;
 pub use sequence::Sequence;
 pub use sigma::{SigmaConfig, SigmaRules, SigmaScratch};
-pub use snapshot::SnapshotError;
 pub use spike::Spike;
 pub use watch::{Rule, RuleConfig, RuleScratch};
 

@@ -47,8 +47,9 @@ pub trait StreamListener: fmt::Debug + Send + Sync {
     /// There is a stream with this number; none of its events was sent yet.
     fn opened(&self, stream: u64);
 
-    /// Nothing of it is under way, and nothing more will come.
-    fn closed(&self, stream: u64);
+    /// Nothing of it is under way, and nothing more will come; `is_settled` is whether all of it is settled, so that nothing of
+    /// it will be read again.
+    fn closed(&self, stream: u64, is_settled: bool);
 }
 
 /// What stands for streams that a source does not have yet, until it has looked for them or their first events have come.
@@ -70,7 +71,7 @@ impl Starting {
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        self.source.listeners.iter().for_each(|listener| listener.closed(self.stream));
+        self.source.listeners.iter().for_each(|listener| listener.closed(self.stream, true));
     }
 }
 
@@ -220,7 +221,8 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.source.listeners.iter().for_each(|listener| listener.closed(self.id));
+        let is_settled = self.is_settled();
+        self.source.listeners.iter().for_each(|listener| listener.closed(self.id, is_settled));
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
+use crate::snapshot::{Decoder, Encoder};
 use crate::time::SECOND;
 
 /// A watermark before any event.
@@ -167,6 +168,32 @@ impl Watermarks {
     /// The input is over, everywhere: nothing more comes before any time.
     pub fn end(&mut self) {
         self.reached = i64::MAX;
+    }
+
+    /// Appends how far time has come.
+    pub(crate) fn save(&self, out: &mut Encoder<'_>) {
+        out.i64(self.reached);
+        let (seen, watermark) = self.last.unwrap_or((NEVER, NEVER));
+        out.i64(seen);
+        out.i64(watermark);
+        let inputs = self.inputs.iter().filter(|(_, input)| input.highest > NEVER);
+        out.u64(inputs.clone().count() as u64);
+        for (number, input) in inputs {
+            out.u64(*number);
+            out.i64(input.highest);
+        }
+    }
+
+    /// Takes over what was saved. Its inputs are waited for as if they had brought something now.
+    pub(crate) fn load(&mut self, from: &mut Decoder<'_>, now: i64) -> Option<()> {
+        self.reached = from.i64()?;
+        let (seen, watermark) = (from.i64()?, from.i64()?);
+        self.last = (watermark > NEVER).then_some((seen.max(now), watermark));
+        for _ in 0..from.u64()? {
+            let (number, highest) = (from.u64()?, from.i64()?);
+            self.inputs.insert(number, Input { highest, seen: now });
+        }
+        Some(())
     }
 }
 

@@ -24,6 +24,7 @@ mod kafka_secured;
 mod kafka_source;
 mod kafka_support;
 mod kafka_transactions;
+mod kept_state;
 mod kill;
 mod once;
 mod own_files;

@@ -97,5 +97,6 @@ pub(crate) fn decode(
         zone: Zone::UTC,
         keep_original: false,
         kind: SourceKind::Aggregate(Box::new(config)),
+        settings: 0,
     })
 }

@@ -20,6 +20,7 @@ use super::cases::{self, TestCase};
 use super::component::{Component, Fed, describe_types, types};
 use super::decode::{Decoder, Found};
 use super::error::{Diagnostic, Place};
+use super::fingerprint::fingerprint;
 use super::formats;
 use super::graph::{Graph, Node, Role};
 use super::leftovers::{self, Redaction};
@@ -287,7 +288,8 @@ impl Checker<'_> {
             let found = Found::new(Located { value: &name, place: entry.key.place }, table);
             self.decoder.refuse_unknown(&found, kind.all_keys());
             self.fed_node(role, entry, &found);
-            made.extend(decode(entry.key.value, &found, time, keys, &mut self.decoder));
+            let source = decode(entry.key.value, &found, time, keys, &mut self.decoder);
+            made.extend(source.map(|source| Source { settings: fingerprint(&found, time), ..source }));
         }
         made
     }

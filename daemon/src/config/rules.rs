@@ -108,6 +108,7 @@ pub(crate) fn decode(
         zone: Zone::UTC,
         keep_original: false,
         kind,
+        settings: 0,
     };
     if let Some(written) = kind.sigma {
         let config = sigma::load(name, written, condition.transpose().ok()?, keys, decoder)?;

@@ -127,6 +127,8 @@ pub(crate) struct Source {
     pub(crate) keep_original: bool,
     /// What it reads.
     pub(crate) kind: SourceKind,
+    /// Of an aggregate or a rule, a hash of all that the config says of it: what it remembers is another's when that changes.
+    pub(crate) settings: u64,
 }
 
 /// What a source reads.
@@ -216,6 +218,7 @@ pub(crate) fn decode(
         zone: common.timezone.0,
         keep_original: common.keep_original,
         kind,
+        settings: 0,
     })
 }
 

@@ -4,9 +4,10 @@
 //! Promises: an aggregate or a rule is over when all who could bring it events are.
 //! Never: computes a result.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::Context;
+use logweir_pipeline::checkpoint::{Checkpoints, Keeper};
 use logweir_pipeline::operator::Operator;
 use logweir_pipeline::router::Way;
 use logweir_pipeline::source::results::Results;
@@ -59,7 +60,10 @@ impl WorkerStarter<'_> {
         for (own, context) in self.results.iter().zip(contexts) {
             let (results, stop) = (Arc::clone(&own.results), context.stop.clone());
             let name = context.meta.name.clone();
-            stage.spawn(&name, &stop, move || results.run(&context).context("cannot send results"))?;
+            stage.spawn(&name, &stop, move || {
+                results.run(&context);
+                Ok(())
+            })?;
         }
         Ok(stage)
     }
@@ -76,11 +80,48 @@ pub(super) fn listeners(
     reached.map(|own| Arc::clone(&own.results) as Arc<dyn StreamListener>).collect()
 }
 
-/// The aggregates and rules whose results go somewhere, in the order of their lanes.
-pub(super) fn all_results(config: &Config, memory: &Arc<Memory>) -> Vec<OwnedResults> {
-    let results =
-        |(source, operator)| OwnedResults { source, results: Results::new(operator, Arc::clone(memory)) };
-    operators(config).into_iter().map(results).collect()
+/// The aggregates and rules whose results go somewhere, in the order of their lanes, with what they remembered at the end of the
+/// last run; from now on that is stored with the positions.
+pub(super) fn all_results(
+    config: &Config,
+    ways: &[Way],
+    memory: &Arc<Memory>,
+    checkpoints: &Checkpoints,
+) -> anyhow::Result<Vec<OwnedResults>> {
+    let operators = config.used_sources().enumerate().filter(|(_, used)| used.kind.is_made());
+    let operators = operators.collect::<Vec<_>>();
+    let mut states = if operators.is_empty() { HashMap::new() } else { checkpoints.states()? };
+    let mut all = Vec::new();
+    for (source, used) in operators {
+        let saved = states.remove(&used.name);
+        let operator = || used.kind.operator();
+        if let Some(results) = Results::new(operator, used.settings, saved.as_deref(), Arc::clone(memory))? {
+            all.push(OwnedResults { source, results });
+        }
+    }
+    checkpoints.keep(takers_first(config, ways, &all));
+    Ok(all)
+}
+
+/// Who takes the results of another comes before it: their states are stored in this order.
+fn takers_first(config: &Config, ways: &[Way], all: &[OwnedResults]) -> Vec<Arc<dyn Keeper>> {
+    let mut open = (0..all.len()).collect::<Vec<_>>();
+    let mut keepers = Vec::<Arc<dyn Keeper>>::new();
+    while !open.is_empty() {
+        let feeds_one_that_is_open = |number: &usize| {
+            let lanes = ways[all[*number].source].all_lanes();
+            lanes.iter().any(|lane| {
+                let taker = lane.checked_sub(config.outputs.len());
+                taker.is_some_and(|taker| taker != *number && open.contains(&taker))
+            })
+        };
+        let (later, now) = open.iter().copied().partition::<Vec<_>, _>(feeds_one_that_is_open);
+        // The config has no circles; if it had, their order would not matter.
+        let now = if now.is_empty() { open.clone() } else { now };
+        keepers.extend(now.iter().map(|number| Arc::clone(&all[*number].results) as Arc<dyn Keeper>));
+        open = later.into_iter().filter(|number| !now.contains(number)).collect();
+    }
+    keepers
 }
 
 /// The aggregates and rules whose results go somewhere, each new, with the place of those results among the sources.

@@ -70,6 +70,8 @@ impl SourceStarter<'_> {
         };
         for (index, source) in config.used_sources().enumerate() {
             let listeners = listeners(&self.ways[index], config, self.results);
+            #[cfg(feature = "kafka")]
+            let is_watched = !listeners.is_empty();
             let context = SourceContext {
                 meta: Arc::new(SourceMeta { listeners, ..source_meta(index, source, &mut started.ledger) }),
                 batches: self.batches.clone(),
@@ -115,9 +117,9 @@ impl SourceStarter<'_> {
                 SourceKind::Kafka(kafka) => {
                     let kafka = KafkaSource::new((**kafka).clone(), context)
                         .with_context(|| format!("cannot start the source `{}`", source.name))?;
-                    let transaction = self.transaction(config, index);
-                    let kafka = match transaction {
+                    let kafka = match self.transaction(config, index) {
                         Some(transaction) => kafka.within(transaction),
+                        None if is_watched => kafka.behind(Arc::clone(self.checkpoints)),
                         None => kafka,
                     };
                     started.kafka.push((source.name.clone(), kafka.status()));

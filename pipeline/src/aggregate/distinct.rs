@@ -6,6 +6,8 @@
 //! tables of corrections; the same for the same values in any order.
 //! Never: holds a value, or more than 4 KiB.
 
+use crate::snapshot::{Decoder, Encoder, Saved};
+
 /// Values that are counted exactly.
 const EXACT_MAX: usize = 256;
 /// The bits of a hash that choose its register.
@@ -139,6 +141,34 @@ fn tau(mut x: f64) -> f64 {
         sum -= (1.0 - x).powi(2) * weight;
         if sum >= before {
             return sum / 3.0;
+        }
+    }
+}
+
+impl Saved for Distinct {
+    const BYTES_MIN: usize = 1;
+
+    fn save(&self, out: &mut Encoder<'_>) {
+        match self {
+            Self::Exact(hashes) => {
+                out.u8(0);
+                out.list(hashes.iter());
+            }
+            Self::Registers(registers) => {
+                out.u8(1);
+                out.bytes(&**registers);
+            }
+        }
+    }
+
+    fn load(from: &mut Decoder<'_>) -> Option<Self> {
+        match from.u8()? {
+            0 => {
+                let hashes = from.list::<u64>()?;
+                (hashes.len() <= EXACT_MAX && hashes.is_sorted()).then_some(Self::Exact(hashes))
+            }
+            1 => from.array().map(|registers| Self::Registers(Box::new(registers))),
+            _ => None,
         }
     }
 }

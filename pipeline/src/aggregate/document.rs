@@ -6,8 +6,9 @@
 //! that guesses types guesses the same each time; what cannot be told, such as the mean of nothing, is left out.
 //! Never: sends one.
 
+use super::column::Cell;
 use super::function::Formula;
-use super::rows::{Cell, Rows};
+use super::rows::Rows;
 use super::samples::GROUP_END;
 use crate::time::{SECOND, TimeText};
 use crate::window::{Window, Windows};

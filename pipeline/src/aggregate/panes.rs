@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use super::function::Kept;
 use super::rows::{Full, Rows};
 use super::samples::Sample;
+use crate::snapshot::{Decoder, Encoder, Saved};
 use crate::window::{Grid, Window};
 
 /// The state of tumbling or hopping windows.
@@ -172,8 +173,40 @@ impl Panes {
         self.rows().map(Rows::bytes).sum()
     }
 
+    pub(super) fn save(&self, out: &mut Encoder<'_>) {
+        self.last_end.save(out);
+        save_panes(self.open.iter(), out);
+        save_panes(self.older.iter(), out);
+        save_panes(self.younger.iter(), out);
+        self.younger_sum.save(out);
+    }
+
+    /// Takes over what windows of the same settings have saved.
+    pub(super) fn load(&mut self, from: &mut Decoder<'_>) -> Option<()> {
+        self.last_end = Saved::load(from)?;
+        self.open = load_panes(&self.kept, from)?.into();
+        self.older = load_panes(&self.kept, from)?;
+        self.younger = load_panes(&self.kept, from)?;
+        self.younger_sum = Rows::load(&self.kept, from)?;
+        Some(())
+    }
+
     fn rows(&self) -> impl Iterator<Item = &Rows> {
         let panes = self.open.iter().chain(&self.older).chain(&self.younger);
         panes.map(|pane| &pane.rows).chain([&self.younger_sum])
     }
+}
+
+fn save_panes<'p>(panes: impl ExactSizeIterator<Item = &'p Pane>, out: &mut Encoder<'_>) {
+    out.u64(panes.len() as u64);
+    for pane in panes {
+        out.i64(pane.start);
+        pane.rows.save(out);
+    }
+}
+
+fn load_panes(kept: &[Kept], from: &mut Decoder<'_>) -> Option<Vec<Pane>> {
+    let panes = from.u64()?;
+    let load = |_| Some(Pane { start: from.i64()?, rows: Rows::load(kept, from)? });
+    (0..panes).map(load).collect()
 }

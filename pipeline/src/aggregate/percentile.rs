@@ -6,6 +6,8 @@
 
 use std::cmp::Ordering;
 
+use crate::snapshot::{Decoder, Encoder, Saved};
+
 /// (1 + ε) / (1 − ε) for ε = 1 %.
 const GAMMA: f64 = 1.01 / 0.99;
 /// The natural logarithm of [`GAMMA`].
@@ -120,6 +122,38 @@ impl Bins {
             before > rank
         });
         bin.map(|(bin, _)| 2.0 * GAMMA.powi(*bin) / (GAMMA + 1.0))
+    }
+}
+
+impl Saved for Percentiles {
+    const BYTES_MIN: usize = 24;
+
+    fn save(&self, out: &mut Encoder<'_>) {
+        out.list(self.positive.0.iter());
+        out.list(self.negative.0.iter());
+        out.u64(self.zeros);
+    }
+
+    fn load(from: &mut Decoder<'_>) -> Option<Self> {
+        let mut bins = || {
+            let bins = from.list::<(i32, u32)>()?;
+            let is_one = bins.len() <= BINS_MAX && bins.is_sorted_by_key(|(bin, _)| *bin);
+            is_one.then_some(Bins(bins))
+        };
+        Some(Self { positive: bins()?, negative: bins()?, zeros: from.u64()? })
+    }
+}
+
+impl Saved for (i32, u32) {
+    const BYTES_MIN: usize = 8;
+
+    fn save(&self, out: &mut Encoder<'_>) {
+        out.u32(self.0.cast_unsigned());
+        out.u32(self.1);
+    }
+
+    fn load(from: &mut Decoder<'_>) -> Option<Self> {
+        Some((from.u32()?.cast_signed(), from.u32()?))
     }
 }
 

@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 use super::function::{ABSENT, Input};
 use crate::event::{Batch, Origin};
 use crate::matcher::Condition;
+use crate::snapshot::{Decoder, Encoder, Saved};
 use crate::watermark::{Arrival, TimeLimits};
 use crate::window::Windows;
 
@@ -91,6 +92,11 @@ pub(super) struct OwnedSample {
 }
 
 impl OwnedSample {
+    /// Where it stands among events.
+    pub(super) fn place(&self) -> (i64, Origin) {
+        (self.time, self.origin)
+    }
+
     pub(super) fn as_sample(&self) -> Sample<'_> {
         let group = &self.text[..self.group as usize];
         Sample {
@@ -101,6 +107,31 @@ impl OwnedSample {
             inputs: &self.inputs,
             text: &self.text,
         }
+    }
+}
+
+impl Saved for OwnedSample {
+    const BYTES_MIN: usize = 60;
+
+    fn save(&self, out: &mut Encoder<'_>) {
+        out.i64(self.time);
+        out.origin(self.origin);
+        out.u128(self.hash);
+        out.u32(self.group);
+        out.list(self.inputs.iter());
+        out.text(&self.text);
+    }
+
+    fn load(from: &mut Decoder<'_>) -> Option<Self> {
+        let sample = Self {
+            time: from.i64()?,
+            origin: from.origin()?,
+            hash: from.u128()?,
+            group: from.u32()?,
+            inputs: from.list()?.into(),
+            text: from.text()?.into(),
+        };
+        (sample.group as usize <= sample.text.len()).then_some(sample)
     }
 }
 

@@ -17,6 +17,7 @@ use super::function::{Input, Kept, Plan};
 use super::rows::{Full, Rows};
 use super::samples::{OwnedSample, Sample};
 use crate::reorder::Reorder;
+use crate::snapshot::{Decoder, Encoder, Saved};
 use crate::window::Window;
 
 /// The state of session windows.
@@ -118,6 +119,37 @@ impl Sessions {
         } else {
             self.due.push(Reverse((deadline, hash)));
         }
+    }
+
+    pub(super) fn save(&self, out: &mut Encoder<'_>) {
+        self.waiting.save(out);
+        let sessions = self.active.iter().map(|(hash, session)| (Some(*hash), session));
+        let sessions = sessions.chain(self.over.iter().map(|session| (None, session)));
+        out.u64((self.active.len() + self.over.len()) as u64);
+        for (hash, session) in sessions {
+            hash.save(out);
+            out.i64(session.window.start);
+            out.i64(session.window.end);
+            session.rows.save(out);
+        }
+    }
+
+    /// Takes over what windows of the same settings have saved.
+    pub(super) fn load(&mut self, from: &mut Decoder<'_>) -> Option<()> {
+        self.waiting = Reorder::load(from, |sample: &OwnedSample| sample.place())?;
+        for _ in 0..from.u64()? {
+            let hash = Option::<u128>::load(from)?;
+            let window = Window { start: from.i64()?, end: from.i64()? };
+            let session = Session { window, rows: Rows::load(&self.kept, from)? };
+            match hash {
+                Some(hash) => {
+                    self.due.push(Reverse((window.end.saturating_add(self.gap), hash)));
+                    self.active.insert(hash, session);
+                }
+                None => self.over.push(session),
+            }
+        }
+        Some(())
     }
 
     /// How many events found no room since it was asked last.

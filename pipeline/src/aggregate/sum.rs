@@ -5,6 +5,8 @@
 //! filled by one thread or eight, by events in order or not, its sum is the same to the last digit.
 //! Never: overflows: a sum beyond ±2⁶³ stays at that bound.
 
+use crate::snapshot::{Decoder, Encoder, Saved};
+
 /// 2⁶⁴: how many units make a whole.
 const UNITS: f64 = 18_446_744_073_709_551_616.0;
 /// 2⁶²: greater numbers are cut to it.
@@ -34,6 +36,18 @@ impl Sum {
         #[allow(clippy::cast_precision_loss)] // it is rounded to the nearest
         let units = self.0 as f64;
         units / UNITS
+    }
+}
+
+impl Saved for Sum {
+    const BYTES_MIN: usize = 16;
+
+    fn save(&self, out: &mut Encoder<'_>) {
+        out.u128(self.0.cast_unsigned());
+    }
+
+    fn load(from: &mut Decoder<'_>) -> Option<Self> {
+        from.u128().map(|bits| Self(bits.cast_signed()))
     }
 }
 

@@ -3,6 +3,8 @@
 mod model;
 mod vectors;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +14,8 @@ use serde_json::Value as Json;
 
 use self::model::{Model, Reading};
 use super::*;
-use crate::event::{ConstantSet, EventFlags, Keys, Span, Value};
+use crate::event::{ConstantSet, EventFlags, Keys, OwnOrigin, Span, Value};
+use crate::operator::Emitted;
 use crate::stream::{Position, Stream};
 use crate::testing;
 use crate::window::Grid;
@@ -22,12 +25,11 @@ fn fields(keys: &Arc<Keys>) -> (KeyId, KeyId) {
     (keys.intern("sensor").unwrap(), keys.intern("temperature").unwrap())
 }
 
-fn aggregate(windows: Windows, limits: TimeLimits, groups_max: usize) -> (Box<dyn Operator>, Arc<Keys>) {
-    let keys = Keys::new(100);
-    let (sensor, temperature) = fields(&keys);
+fn aggregate(keys: &Arc<Keys>, windows: Windows, limits: TimeLimits, groups_max: usize) -> Box<dyn Operator> {
+    let (sensor, temperature) = fields(keys);
     let compute = [
         ("count", Function::Count(None)),
-        ("readings", Function::Count(Some(exists(&keys)))),
+        ("readings", Function::Count(Some(exists(keys)))),
         ("sum", Function::Sum(temperature)),
         ("mean", Function::Average(temperature)),
         ("min", Function::Min(temperature)),
@@ -48,7 +50,7 @@ fn aggregate(windows: Windows, limits: TimeLimits, groups_max: usize) -> (Box<dy
         compute: compute.map(|(name, function)| (name.to_owned(), function)).to_vec(),
         groups_max,
     };
-    (Aggregate::operator(config), keys)
+    Aggregate::operator(config)
 }
 
 /// The condition that there is a temperature.
@@ -63,19 +65,41 @@ struct Lab {
     aggregate: Box<dyn Operator>,
     keys: Arc<Keys>,
     streams: Vec<Arc<Stream>>,
+    /// Where the next reading of each stream stands.
+    offsets: Vec<u64>,
+    /// How long each document was.
+    lens: RefCell<Vec<usize>>,
     scratch: Scratch,
+    make: Box<dyn Fn() -> Box<dyn Operator>>,
 }
 
 impl Lab {
     fn new(windows: Windows, limits: TimeLimits, streams: u64) -> Self {
-        let (aggregate, keys) = aggregate(windows, limits, 1_000);
+        let keys = Keys::new(100);
+        let known = Arc::clone(&keys);
+        let make = Box::new(move || aggregate(&known, windows, limits, 1_000));
         let meta = Arc::new(testing::source(ConstantSet::default()));
         let stream = |id| Stream::new(id, Arc::clone(&meta), ConstantSet::default(), Position::default());
-        let streams = (0..streams).map(stream).collect();
-        let lab = Self { aggregate, keys, streams, scratch: Scratch::default() };
-        // All are known before the first of them brings something.
-        lab.streams.iter().for_each(|stream| lab.aggregate.announce(stream.id(), 0));
+        let streams = (0..streams).map(stream).collect::<Vec<_>>();
+        let offsets = vec![0; streams.len()];
+        let (lens, scratch) = (RefCell::default(), Scratch::default());
+        let lab = Self { aggregate: make(), keys, streams, offsets, lens, scratch, make };
+        lab.announce();
         lab
+    }
+
+    /// All streams are known before the first of them brings something.
+    fn announce(&self) {
+        self.streams.iter().for_each(|stream| self.aggregate.announce(stream.id(), 0));
+    }
+
+    /// Another process takes over what was saved. Gives what it sends again.
+    fn restore(&mut self, saved: &[u8]) -> Vec<(Origin, Json)> {
+        self.aggregate = (self.make)();
+        let again = self.aggregate.restore(saved, true, 0).unwrap();
+        self.aggregate.keep(10);
+        self.announce();
+        again.iter().flat_map(|emitted| self.results_of(emitted)).collect()
     }
 
     /// One stream brings a batch, at a time of the wall clock.
@@ -83,11 +107,18 @@ impl Lab {
         let (sensor, temperature) = fields(&self.keys);
         let stream = &self.streams[stream];
         let ack = stream.begin(Position::default(), readings.len() as u64, 0);
-        let event = |reading: &Reading| {
-            Batch::line(Span::default(), reading.number, reading.time, EventFlags::default())
+        let first = self.offsets[stream.id() as usize];
+        self.offsets[stream.id() as usize] += readings.len() as u64;
+        let event = |(offset, reading): (u64, &Reading)| {
+            Batch::line(Span::default(), offset, reading.time, EventFlags::default())
         };
-        let events = readings.iter().map(event).collect();
-        let mut batch = Batch::new(Bytes::new(), events, Arc::clone(stream), i64::MAX / 2, ack);
+        let events = (first..).zip(readings).map(event).collect();
+        let origin = |(at, reading): (u64, &Reading)| {
+            let origin = Origin { stream: stream.id(), offset: reading.number };
+            OwnOrigin { at, room: 1, origin }
+        };
+        let batch = Batch::new(Bytes::new(), events, Arc::clone(stream), i64::MAX / 2, ack);
+        let mut batch = batch.with_origins((first..).zip(readings).map(origin).collect());
         for (index, reading) in readings.iter().enumerate() {
             if let Some(name) = &reading.sensor {
                 let name = batch.make_text(name.as_bytes());
@@ -103,11 +134,20 @@ impl Lab {
     }
 
     fn documents(&self) -> Vec<Json> {
-        let ready = self.aggregate.take_ready();
+        self.results().into_iter().map(|(_, document)| document).collect()
+    }
+
+    /// The documents that are ready, each with its identity.
+    fn results(&self) -> Vec<(Origin, Json)> {
+        self.results_of(&self.aggregate.take_ready())
+    }
+
+    fn results_of(&self, ready: &Emitted) -> Vec<(Origin, Json)> {
         let lines = ready.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        self.lens.borrow_mut().extend(lines.clone().map(|line| line.len() + 1));
         let documents = lines.map(|line| serde_json::from_slice(line).unwrap()).collect::<Vec<Json>>();
         assert_eq!(documents.len(), ready.ids.len());
-        documents
+        ready.ids.iter().copied().zip(documents).collect()
     }
 }
 
@@ -181,6 +221,61 @@ proptest! {
         prop_assert_eq!(lab.aggregate.status().counts.late, 0);
         prop_assert_eq!(documents, expected);
         prop_assert_eq!(lab.aggregate.status().counts.without_field, Model::without_group(&readings));
+    }
+
+    #[test]
+    fn a_process_that_is_killed_anywhere_is_followed_by_one_that_tells_the_same(
+        windows in windows(),
+        readings in readings(),
+        shifts in prop::collection::vec(0..=25_i64, 1..20),
+        split in prop::collection::vec(1..9_usize, 1..20),
+        (saved_after, killed_after, read_again) in (0..20_usize, 0..10_usize, 0..9_usize),
+        arrived in 0.0..1.0_f64,
+    ) {
+        let expected = Model::of(&windows, &readings);
+        let shuffled = shuffled(&readings, &shifts);
+        let queue = |stream| shuffled.iter().filter(|reading| reading.stream == stream).cloned().collect::<Vec<_>>();
+        let queues = [queue(0), queue(1), queue(2)];
+        let mut lab = Lab::new(windows, NEVER_IDLE, 3);
+        lab.aggregate.keep(9);
+        let bring_next = |lab: &mut Lab, turn: usize| {
+            let (stream, size) = (turn % 3, split[turn % split.len()]);
+            let from = (lab.offsets[stream] as usize).min(queues[stream].len());
+            let to = (from + size).min(queues[stream].len());
+            lab.bring(stream, &queues[stream][from..to], 0);
+            lab.results()
+        };
+        let mut told =
+            (0..saved_after).flat_map(|turn| bring_next(&mut lab, turn)).collect::<Vec<_>>();
+        // Not all that was sent has arrived when the state is saved; the rest never does.
+        let there = (told.len() as f64 * arrived) as usize;
+        let bytes = lab.lens.borrow()[..there].iter().sum::<usize>();
+        let (offsets, mut saved) = (lab.offsets.clone(), Vec::new());
+        lab.aggregate.mark();
+        lab.aggregate.save(&[(9, bytes as u64)], &mut saved);
+        told.truncate(there);
+        let between = (0..killed_after).flat_map(|turn| bring_next(&mut lab, saved_after + turn)).collect::<Vec<_>>();
+        told.extend(between);
+        // Another process reads on from what was settled when the state was saved, which is before what was taken.
+        told.extend(lab.restore(&saved));
+        lab.offsets = offsets.iter().map(|offset| offset.saturating_sub(read_again as u64)).collect();
+        for turn in 0..400 {
+            told.extend(bring_next(&mut lab, turn));
+        }
+        lab.aggregate.end();
+        told.extend(lab.results());
+        let mut documents = BTreeMap::new();
+        for (id, document) in told {
+            let known = documents.entry(id).or_insert_with(|| document.clone());
+            prop_assert_eq!(&*known, &document, "the same identity for two results");
+        }
+        let in_order = |documents: Vec<Json>| {
+            let mut texts = documents.iter().map(Json::to_string).collect::<Vec<_>>();
+            texts.sort();
+            texts
+        };
+        prop_assert_eq!(in_order(documents.into_values().collect()), in_order(expected));
+        prop_assert_eq!(lab.aggregate.status().counts.late, 0);
     }
 
     #[test]

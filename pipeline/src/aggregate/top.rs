@@ -10,6 +10,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use crate::snapshot::{Decoder, Encoder, Saved};
+
 /// Values that are counted.
 const VALUES_MAX: usize = 1_000;
 
@@ -51,6 +53,28 @@ impl Top {
     pub(super) fn bytes(&self) -> usize {
         let values = self.counts.keys().map(|value| value.len()).sum::<usize>();
         values + self.counts.capacity() * size_of::<(Box<[u8]>, u64)>()
+    }
+}
+
+impl Saved for Top {
+    const BYTES_MIN: usize = 16;
+
+    fn save(&self, out: &mut Encoder<'_>) {
+        out.u64(self.others);
+        out.u64(self.counts.len() as u64);
+        for (value, count) in &self.counts {
+            out.text(value);
+            out.u64(*count);
+        }
+    }
+
+    fn load(from: &mut Decoder<'_>) -> Option<Self> {
+        let mut top = Self { others: from.u64()?, ..Self::default() };
+        for _ in 0..from.u64()? {
+            let value = from.text()?;
+            top.add(value, from.u64()?);
+        }
+        Some(top)
     }
 }
 

@@ -5,20 +5,24 @@
 //! Never: decides what is written; after a failure it forgets the database handle, and the caller writes everything
 //! again.
 
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, ReadableTable, StorageError, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
 
 use super::CheckpointError;
 use super::record::Record;
+use super::states::States;
 
 /// Stream id → encoded [`Record`].
 const STREAMS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("streams");
 /// Names of the sources that have started once.
 const STARTED: TableDefinition<'_, &str, ()> = TableDefinition::new("started");
+/// Name of an operator and number of a part → that part of its state.
+const STATES: TableDefinition<'_, (&str, u32), &[u8]> = TableDefinition::new("states");
 /// Pages are small and few; what is read often is in memory anyway.
 const CACHE_BYTES: usize = 1024 * 1024;
 
@@ -88,12 +92,18 @@ impl Store {
         Ok(stored)
     }
 
-    /// Writes the changes in one transaction. After an error the database is closed.
-    pub(super) fn commit(&mut self, changes: &Changes) -> Result<(), CheckpointError> {
+    /// Reads all states.
+    pub(super) fn read_states(&mut self) -> Result<HashMap<String, Vec<u8>>, CheckpointError> {
+        let Some(database) = &self.database else { return Err(self.failed(not_open())) };
+        read_states(database).map_err(|error| self.failed(error))
+    }
+
+    /// Writes the changes, and what has changed of the states, in one transaction. After an error the database is closed.
+    pub(super) fn commit(&mut self, changes: &Changes, states: &States) -> Result<(), CheckpointError> {
         let Some(database) = &self.database else {
-            return Err(self.failed(io::Error::from(io::ErrorKind::NotConnected).into()));
+            return Err(self.failed(not_open()));
         };
-        write(database, changes).map_err(|error| {
+        write(database, changes, states).map_err(|error| {
             self.database = None;
             self.failed(error)
         })
@@ -121,13 +131,31 @@ fn open_and_read(path: &Path) -> Result<(Database, Stored), redb::Error> {
         for entry in transaction.open_table(STARTED)?.iter()? {
             stored.started.push(entry?.0.value().into());
         }
+        transaction.open_table(STATES)?;
     }
     transaction.commit()?;
     Ok((database, stored))
 }
 
-fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
+fn read_states(database: &Database) -> Result<HashMap<String, Vec<u8>>, redb::Error> {
+    let mut states = HashMap::<_, Vec<u8>>::new();
+    for entry in database.begin_read()?.open_table(STATES)?.iter()? {
+        let (key, part) = entry?;
+        // In the order of their numbers.
+        states.entry(key.value().0.to_owned()).or_default().extend_from_slice(part.value());
+    }
+    Ok(states)
+}
+
+fn not_open() -> redb::Error {
+    io::Error::from(io::ErrorKind::NotConnected).into()
+}
+
+fn write(database: &Database, changes: &Changes, states: &States) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
+    if states.replace_all() {
+        transaction.delete_table(STATES)?;
+    }
     if changes.replace_all {
         transaction.delete_table(STREAMS)?;
     }
@@ -142,6 +170,13 @@ fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
         let mut table = transaction.open_table(STARTED)?;
         for source in &changes.started {
             table.insert(&**source, ())?;
+        }
+        let mut table = transaction.open_table(STATES)?;
+        for (name, number, part) in states.parts() {
+            table.insert((name, number), part)?;
+        }
+        for part in states.gone() {
+            table.remove(part)?;
         }
     }
     transaction.commit()?;

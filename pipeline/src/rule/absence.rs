@@ -9,8 +9,8 @@
 use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind, NO_EVENT};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError, SECOND};
+use crate::snapshot::{Decoder, Encoder};
 
 /// Settings of `absence`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! An event that a key's window begins with.
 
 use super::Hit;
-use super::snapshot::{Decoder, Encoder};
 use crate::event::Origin;
+use crate::snapshot::{Decoder, Encoder};
 
 /// The first event of a window, for as long as it is in the window; then the next that comes.
 #[derive(Clone, Copy, Debug)]

@@ -10,8 +10,8 @@ use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::panes::PaneClock;
 use super::ratio::TallyWindow;
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 /// The most pairs of windows.
 const PAIRS_MAX: usize = 8;

@@ -13,10 +13,10 @@ use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind, Room};
 use super::session_count::SessionKind;
-use super::snapshot::{Decoder, Encoder};
 use super::window_count::WindowKind;
 use super::{Detector, Fired, Hit, RuleError};
 use crate::event::Origin;
+use crate::snapshot::{Decoder, Encoder};
 
 /// The largest `at_least` of a sliding window.
 const SLIDING_MAX: u64 = 65_536;

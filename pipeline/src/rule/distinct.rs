@@ -10,8 +10,8 @@ use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::recent::Recent;
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 /// Settings of `distinct`.
 #[derive(Clone, Debug, PartialEq, Eq)]

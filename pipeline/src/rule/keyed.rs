@@ -12,10 +12,10 @@ use std::hint::black_box;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::key_table::{Admitted, KeyTable, Standing};
-use super::snapshot::{Decoder, Encoder};
 use super::wheel::END;
 use super::{Detector, Fired, Hit, Limits, RuleKind, SECOND, SnapshotError, Usage};
 use crate::event::Origin;
+use crate::snapshot::{Decoder, Encoder};
 
 /// The version of what [`Keyed::save`] writes.
 const VERSION: u8 = 1;

@@ -9,8 +9,8 @@ use super::alarm::{Alarm, Alarms};
 use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError, SPAN_MAX};
+use crate::snapshot::{Decoder, Encoder};
 
 /// Settings of `leaky`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,9 @@ use logweir_parsers::{KeyId, key};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 use super::Hit;
-use crate::event::Batch;
+use crate::event::{Batch, Origin};
 use crate::matcher::Condition;
+use crate::snapshot::{Decoder, Encoder, Saved};
 use crate::watermark::{Arrival, TimeLimits};
 
 /// What stands behind each value of a group: JSON never holds it, so neighbours stay apart.
@@ -170,7 +171,38 @@ impl Reads {
     }
 }
 
+impl Saved for Match {
+    const BYTES_MIN: usize = 96;
+
+    fn save(&self, out: &mut Encoder<'_>) {
+        out.u128(self.key);
+        out.i64(self.hit.time);
+        out.origin(self.hit.event);
+        out.f64(self.hit.number);
+        out.u64(self.hit.value);
+        out.u32(self.hit.steps);
+        out.text(&self.text);
+        out.u32(self.group_len);
+        out.text(&self.path);
+        out.u64(self.offset);
+    }
+
+    fn load(from: &mut Decoder<'_>) -> Option<Self> {
+        let key = from.u128()?;
+        let mut hit = Hit::new(from.i64()?, from.origin()?);
+        (hit.number, hit.value, hit.steps) = (from.f64()?, from.u64()?, from.u32()?);
+        let text = Box::<[u8]>::from(from.text()?);
+        let (group_len, path, offset) = (from.u32()?, from.text()?.into(), from.u64()?);
+        (group_len as usize <= text.len()).then_some(Self { key, hit, text, group_len, path, offset })
+    }
+}
+
 impl Match {
+    /// Where it stands among events.
+    pub(super) fn place(&self) -> (i64, Origin) {
+        (self.hit.time, self.hit.event)
+    }
+
     /// What is kept of an event. `text` holds its group, and is used up.
     pub(super) fn new(
         key: u128,

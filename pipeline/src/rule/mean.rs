@@ -10,8 +10,8 @@ use super::bounds::Bounds;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::panes::{PANES_MAX, PaneClock, Panes};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 /// Settings of `sum`.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,8 +10,8 @@ use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::recent::Recent;
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError, SPAN_MAX};
+use crate::snapshot::{Decoder, Encoder};
 
 /// Settings of `new_value`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::snapshot::{Decoder, Encoder};
+use crate::snapshot::{Decoder, Encoder};
 
 /// The most panes of a sliding window.
 pub(super) const PANES_MAX: usize = 64;

@@ -11,8 +11,8 @@ use super::bounds::Bounds;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::panes::{PANES_MAX, PaneClock, Panes};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 /// The ratio of a bucket's bounds: (1 + 0.01) / (1 − 0.01).
 const GROWTH: f64 = 1.01 / 0.99;

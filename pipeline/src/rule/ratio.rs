@@ -9,8 +9,8 @@ use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::panes::{PANES_MAX, PaneClock, Panes};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 /// Settings of `ratio`.
 #[derive(Clone, Debug, PartialEq)]

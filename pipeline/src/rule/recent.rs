@@ -1,8 +1,8 @@
 //! Values by when they were seen last.
 
 use super::anchor::Anchor;
-use super::snapshot::{Decoder, Encoder};
 use super::{Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 /// The most values of a key.
 const VALUES_MAX: u32 = 4096;

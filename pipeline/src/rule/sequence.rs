@@ -11,8 +11,8 @@ use super::alarm::{Alarm, Alarms};
 use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 /// Settings of `sequence`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use super::anchor::Anchor;
 use super::count::Count;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 #[derive(Debug, Default)]
 pub(super) struct Session {

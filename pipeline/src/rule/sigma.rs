@@ -16,6 +16,7 @@ use super::{Fired, Hit};
 use crate::event::Batch;
 use crate::matcher::{Condition, Index, IndexError, Matcher};
 use crate::operator::{Operator, OperatorStatus, Scratch, Told, Watch, Watching};
+use crate::snapshot::{Decoder, Encoder};
 use crate::watermark::{Arrival, TimeLimits};
 
 /// The fields of an event that its alert has too, if the event has them.
@@ -123,6 +124,12 @@ impl Watch for SigmaRules {
 
     /// An alert is about one event, and does not wait.
     fn catch_up(&self, _: i64, _: &mut State, _: &mut Told) {}
+
+    fn save(&self, _: &State, _: &mut Encoder<'_>) {}
+
+    fn load(&mut self, _: &mut State, _: &mut Decoder<'_>) -> Option<()> {
+        Some(())
+    }
 
     fn show(&self, _: &State, _: &mut OperatorStatus) {}
 }

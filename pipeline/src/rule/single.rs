@@ -4,8 +4,8 @@ use super::alarm::{Alarm, Alarms};
 use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit};
+use crate::snapshot::{Decoder, Encoder};
 
 /// Fires at each hit, or at one in `suppress`. Only the latter needs a state.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use super::anchor::Anchor;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::panes::{Panes, read_count};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError, SPAN_MAX};
+use crate::snapshot::{Decoder, Encoder};
 
 /// The most windows that are remembered.
 const WINDOWS_MAX: u32 = 1024;

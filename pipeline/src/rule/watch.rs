@@ -22,6 +22,7 @@ use crate::event::Batch;
 use crate::matcher::Condition;
 use crate::operator::{Operator, OperatorStatus, Scratch, Told, Watch, Watching};
 use crate::reorder::Reorder;
+use crate::snapshot::{Decoder, Encoder};
 use crate::watermark::{Arrival, TimeLimits};
 
 /// Events that wait for the watermark. Beyond that the first of them waits no longer.
@@ -164,6 +165,22 @@ impl Watch for Rule {
         }
     }
 
+    fn save(&self, state: &State, out: &mut Encoder<'_>) {
+        out.u64(self.reader.seed);
+        state.waiting.save(out);
+        out.list(state.recent.iter());
+        state.groups.save(out);
+        out.nested(|bytes| state.detector.save(bytes));
+    }
+
+    fn load(&mut self, state: &mut State, from: &mut Decoder<'_>) -> Option<()> {
+        self.reader.seed = from.u64()?;
+        state.waiting = Reorder::load(from, Match::place)?;
+        state.recent = from.list()?.into();
+        state.groups.load(from)?;
+        state.detector.load(from.text()?).ok()
+    }
+
     fn show(&self, state: &State, status: &mut OperatorStatus) {
         let usage = state.detector.usage();
         (status.counts.refused, status.counts.evicted) = (usage.refused, usage.evicted);
@@ -227,6 +244,23 @@ impl Groups {
 
     fn get(&self, key: u128) -> Option<&[u8]> {
         self.values.get(&key).map(|(_, group)| &**group)
+    }
+
+    fn save(&self, out: &mut Encoder<'_>) {
+        out.u64(self.values.len() as u64);
+        for (key, (last, group)) in &self.values {
+            out.u128(*key);
+            out.i64(*last);
+            out.text(group);
+        }
+    }
+
+    fn load(&mut self, from: &mut Decoder<'_>) -> Option<()> {
+        for _ in 0..from.u64()? {
+            let (key, last) = (from.u128()?, from.i64()?);
+            self.note(key, last, from.text()?);
+        }
+        Some(())
     }
 
     /// Forgets the half that was heard of least lately.

@@ -11,8 +11,8 @@ use super::count::Count;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::panes::{Panes, read_count};
-use super::snapshot::{Decoder, Encoder};
 use super::{Fired, Hit, RuleError};
+use crate::snapshot::{Decoder, Encoder};
 
 /// The most panes of a window.
 const PANES_MAX: i64 = 4096;

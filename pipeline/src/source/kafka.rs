@@ -9,6 +9,7 @@
 
 mod again;
 mod assigned;
+mod commit;
 mod config;
 mod framing;
 mod group;
@@ -44,6 +45,7 @@ use self::group::{GroupContext, make_none};
 use self::reader::{Next, Reader};
 use self::round::Round;
 use super::SourceContext;
+use crate::checkpoint::Checkpoints;
 use crate::kafka::KafkaConfigError;
 use crate::kafka::transaction::{Step, Transaction, TransactionEnded};
 
@@ -112,6 +114,7 @@ pub struct KafkaSource {
     context: SourceContext,
     status: Arc<KafkaSourceStatus>,
     transaction: Option<Arc<dyn Transaction>>,
+    checkpoints: Option<Arc<Checkpoints>>,
 }
 
 impl KafkaSource {
@@ -122,13 +125,19 @@ impl KafkaSource {
     pub fn new(config: KafkaSourceConfig, context: SourceContext) -> Result<Self, KafkaSourceError> {
         let client = config.client_config()?;
         let status = Arc::new(KafkaSourceStatus::new(&config.group));
-        Ok(Self { config, client, context, status, transaction: None })
+        Ok(Self { config, client, context, status, transaction: None, checkpoints: None })
     }
 
     /// The same, with what it reads going into these transactions: its positions are committed by them alone.
     #[must_use]
     pub fn within(self, transaction: Arc<dyn Transaction>) -> Self {
         Self { transaction: Some(transaction), ..self }
+    }
+
+    /// The same, with what operators remember of its events stored before the group is told of a position.
+    #[must_use]
+    pub fn behind(self, checkpoints: Arc<Checkpoints>) -> Self {
+        Self { checkpoints: Some(checkpoints), ..self }
     }
 
     /// What there is to see of it.
@@ -195,7 +204,8 @@ impl KafkaSource {
         consumer.subscribe(&self.config.topic_names()).map_err(join)?;
         let (context, status) = (self.context.clone(), Arc::clone(&self.status));
         let round = self.transaction.clone().map(Round::new);
-        let read = Reader::new(&consumer, &self.config, context, status, round).run();
+        let reader = Reader::new(&consumer, &self.config, context, status, round);
+        let read = reader.behind(self.checkpoints.clone()).run();
         leave(consumer);
         read
     }

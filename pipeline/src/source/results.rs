@@ -2,7 +2,8 @@
 //!
 //! Owns: [`Results`], which takes events from the workers' lanes, and the loop that sends what becomes of them.
 //! Promises: time goes on when no events come; time in which outputs held the pipeline up does not make an input idle; while
-//! results wait for their outputs, the workers wait too, so that they are bounded.
+//! results wait for their outputs, the workers wait too, so that they are bounded; what the operator remembers is stored together
+//! with the positions of the sources, and results that have not arrived are part of it.
 //! Never: computes a result.
 //!
 //! Results go through a worker of their own: one that waits for results to leave must not be the one that they leave through.
@@ -12,11 +13,13 @@ use std::time::{Duration, Instant};
 use std::{io, iter};
 
 use super::file::lines::{End, Framer, Place};
-use super::{CHUNK_BYTES, SourceContext, random_id};
+use super::{CHUNK_BYTES, PipelineEnded, SourceContext, random_id};
 use crate::buffers::BufferPool;
+use crate::checkpoint::Keeper;
 use crate::event::{Batch, ConstantSet, Event, OwnOrigin};
 use crate::memory::Memory;
-use crate::operator::{Emitted, Operator, Scratch};
+use crate::operator::{Arrived, Emitted, Operator, Scratch};
+use crate::snapshot::{Decoder, Encoder, SnapshotError};
 use crate::stream::{Position, Stream, StreamListener};
 use crate::time::now;
 use crate::watermark::nanos;
@@ -32,6 +35,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Results {
     operator: Arc<dyn Operator>,
     memory: Arc<Memory>,
+    /// What its state depends on: another with the same may take it over.
+    settings: u64,
+    /// The number of its stream in this run.
+    id: u64,
+    /// What an earlier run had sent and that had not arrived, and the streams that it was sent in, or all had arrived of.
+    again: Vec<Arc<Emitted>>,
+    earlier: Vec<u64>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -46,6 +56,10 @@ struct State {
     held_up: i64,
     /// Until when that is counted.
     held_to: Option<Instant>,
+    /// The streams that results are under way in.
+    streams: Vec<Arc<Stream>>,
+    /// How far they had arrived when positions were read last.
+    arrived: Vec<Arrived>,
 }
 
 /// A worker's end: it takes events.
@@ -55,10 +69,32 @@ struct ResultsLane {
 }
 
 impl Results {
-    /// Of this operator.
-    #[must_use]
-    pub fn new(operator: Arc<dyn Operator>, memory: Arc<Memory>) -> Arc<Self> {
-        Arc::new(Self { operator, memory, state: Mutex::default(), changed: Condvar::new() })
+    /// Of an operator that takes over what was `saved` by one with the same settings. `operator` makes a new one, if it can.
+    ///
+    /// # Errors
+    /// When the system gives no random number.
+    pub fn new(
+        operator: impl Fn() -> Option<Box<dyn Operator>>,
+        settings: u64,
+        saved: Option<&[u8]>,
+        memory: Arc<Memory>,
+    ) -> io::Result<Option<Arc<Self>>> {
+        let Some(mut made) = operator() else { return Ok(None) };
+        let (mut again, mut earlier) = (Vec::new(), Vec::new());
+        if let Some(saved) = saved {
+            match restore(&mut *made, settings, saved) {
+                Ok(restored) => (again, earlier) = restored,
+                Err(reason) => {
+                    begins_anew(&*made, &reason);
+                    // What has taken over a part of a state is of no use.
+                    made = operator().unwrap_or(made);
+                }
+            }
+        }
+        let id = random_id()?;
+        made.keep(id);
+        let (state, changed, operator) = (Mutex::default(), Condvar::new(), made.into());
+        Ok(Some(Arc::new(Self { operator, memory, settings, id, again, earlier, state, changed })))
     }
 
     /// The operator.
@@ -74,30 +110,59 @@ impl Results {
         Box::new(ResultsLane { results: Arc::clone(self), scratch: Scratch::default() })
     }
 
-    /// Sends results until all lanes are gone. Then, where the run has an end by itself, every window is over.
-    ///
-    /// # Errors
-    /// When the system gives no random number.
-    pub fn run(&self, context: &SourceContext) -> io::Result<()> {
-        let stream =
-            Stream::new(random_id()?, Arc::clone(&context.meta), ConstantSet::default(), Position::default());
-        let mut offset = 0;
-        loop {
-            let is_over = self.wait();
-            if is_over && context.once {
-                self.operator.end();
-            }
-            let ready = self.take();
-            for batch in batches(&ready, &stream, &mut offset, &self.memory) {
-                if context.batches.send(batch).is_err() {
-                    return Ok(());
-                }
-            }
-            if is_over {
-                self.tell_of_open_windows();
-                return Ok(());
+    /// Sends results until all lanes are gone. Then, where the run has come to its end by itself, every window is over.
+    pub fn run(&self, context: &SourceContext) {
+        for id in &self.earlier {
+            if !self.again.iter().any(|emitted| emitted.stream == *id) {
+                context.meta.listeners.iter().for_each(|listener| listener.closed(*id, true));
             }
         }
+        for emitted in &self.again {
+            if self.send(emitted, &self.stream(emitted.stream, emitted.offset, context), context).is_err() {
+                return;
+            }
+        }
+        let stream = self.stream(self.id, 0, context);
+        loop {
+            let is_over = self.wait();
+            if is_over && context.once && !context.stop.is_asked() {
+                self.operator.end();
+            }
+            if self.send(&self.take(), &stream, context).is_err() || is_over {
+                return;
+            }
+            if context.meta.listeners.is_empty() {
+                // Others that take the results are saved by themselves, and may have to be sent some of them again.
+                self.operator.arrived(&self.arrived());
+            }
+        }
+    }
+
+    /// A stream of results.
+    fn stream(&self, id: u64, offset: u64, context: &SourceContext) -> Arc<Stream> {
+        let mut state = self.state();
+        if let Some(stream) = state.streams.iter().find(|stream| stream.id() == id) {
+            return Arc::clone(stream);
+        }
+        let start = Position { offset, marker: 0 };
+        let stream = Stream::new(id, Arc::clone(&context.meta), ConstantSet::default(), start);
+        state.streams.push(Arc::clone(&stream));
+        stream
+    }
+
+    fn send(
+        &self,
+        ready: &Emitted,
+        stream: &Arc<Stream>,
+        context: &SourceContext,
+    ) -> Result<(), PipelineEnded> {
+        batches(ready, stream, &self.memory).try_for_each(|batch| context.batches.send(batch))
+    }
+
+    /// How far results have arrived.
+    fn arrived(&self) -> Vec<Arrived> {
+        let of = |stream: &Arc<Stream>| (stream.id(), stream.acknowledged().offset);
+        self.state().streams.iter().map(of).collect()
     }
 
     /// Waits until there are results, or nothing more comes, which it says; lets time go on meanwhile.
@@ -129,24 +194,12 @@ impl Results {
         }
     }
 
-    fn take(&self) -> Emitted {
+    fn take(&self) -> Arc<Emitted> {
         let mut state = self.state();
         state.ready = 0;
         let ready = self.operator.take_ready();
         self.changed.notify_all();
         ready
-    }
-
-    fn tell_of_open_windows(&self) {
-        let status = self.operator.status();
-        if status.groups > 0 {
-            tracing::warn!(
-                name = &**self.operator.name(),
-                kind = self.operator.kind(),
-                groups = status.groups,
-                "what it had counted and not told is forgotten: its state is not kept over a restart"
-            );
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -174,10 +227,57 @@ impl StreamListener for Results {
         self.operator.announce(stream, now);
     }
 
-    fn closed(&self, stream: u64) {
+    fn closed(&self, stream: u64, is_settled: bool) {
         let now = self.state().now();
-        self.note_ready(self.operator.forget(stream, now));
+        self.note_ready(self.operator.forget(stream, is_settled, now));
     }
+}
+
+impl Keeper for Results {
+    fn name(&self) -> &str {
+        self.operator.name()
+    }
+
+    fn mark(&self) {
+        let arrived = self.arrived();
+        let over = {
+            let mut state = self.state();
+            state.arrived = arrived;
+            let is_over = |stream: &mut Arc<Stream>| stream.id() != self.id && stream.is_settled();
+            state.streams.extract_if(.., is_over).collect::<Vec<_>>()
+        };
+        self.operator.mark();
+        drop(over);
+    }
+
+    fn save(&self, bytes: &mut Vec<u8>) {
+        let arrived = std::mem::take(&mut self.state().arrived);
+        let streams = arrived.iter().map(|(stream, _)| *stream).collect::<Vec<_>>();
+        let mut out = Encoder::new(bytes);
+        out.u64(self.settings);
+        out.list(streams.iter());
+        self.operator.save(&arrived, bytes);
+    }
+}
+
+/// Lets an operator take over what was saved. Gives what is to be sent again, and the streams that it sent in.
+fn restore(
+    operator: &mut dyn Operator,
+    settings: u64,
+    saved: &[u8],
+) -> Result<(Vec<Arc<Emitted>>, Vec<u64>), SnapshotError> {
+    let mut from = Decoder::new(saved);
+    let is_same = from.u64().ok_or(SnapshotError::Damaged)? == settings;
+    let streams = from.list().ok_or(SnapshotError::Damaged)?;
+    let again = operator.restore(from.rest(), is_same, now())?;
+    if !is_same {
+        begins_anew(operator, &SnapshotError::Settings);
+    }
+    Ok((again, streams))
+}
+
+fn begins_anew(operator: &dyn Operator, reason: &SnapshotError) {
+    tracing::warn!(name = &**operator.name(), %reason, "begins anew: what it had counted is forgotten");
 }
 
 impl Lane for ResultsLane {
@@ -218,24 +318,23 @@ impl Drop for ResultsLane {
 pub fn batches<'a>(
     ready: &'a Emitted,
     stream: &'a Arc<Stream>,
-    offset: &'a mut u64,
     memory: &'a Arc<Memory>,
 ) -> impl Iterator<Item = Batch> + 'a {
     let framer = Framer { max_line_bytes: usize::MAX, multiline: None };
     let pool = BufferPool::new(0);
-    let (mut lines, mut ids) = (&ready.lines[..], ready.ids.iter());
+    let (mut lines, mut ids, mut offset) = (&ready.lines[..], ready.ids.iter(), ready.offset);
     iter::from_fn(move || {
         let most = lines.len().min(CHUNK_BYTES);
         let end = memchr::memrchr(b'\n', &lines[..most]).or_else(|| memchr::memchr(b'\n', lines))?;
         let (chunk, rest) = lines.split_at(end + 1);
         lines = rest;
-        let place = Place { offset: *offset, read_at: now() };
+        let place = Place { offset, read_at: now() };
         let mut events = Vec::new();
         framer.frame_lines(chunk, place, End::CloseLine, &mut events);
         let origin = |(event, id): (&Event, _)| OwnOrigin { at: event.offset, room: 1, origin: id };
         let origins = events.iter().zip(ids.by_ref().copied()).map(origin).collect();
-        *offset += chunk.len() as u64;
-        let position = Position { offset: *offset, marker: 0 };
+        offset += chunk.len() as u64;
+        let position = Position { offset, marker: 0 };
         let ack = stream.begin(position, events.len() as u64, chunk.len() as u64);
         let held = memory.take(chunk.len());
         let chunk = pool.share(chunk.to_vec(), chunk.len(), Some(held));

@@ -24,11 +24,11 @@ use crate::support::scene::Scene;
 use crate::support::services::kafka::{Listener, kafka};
 
 /// The first second of the readings, and how many seconds of them there are.
-const START: i64 = 1_795_422_600;
-const SECONDS: u64 = 600;
+pub(super) const START: i64 = 1_795_422_600;
+pub(super) const SECONDS: u64 = 600;
 const SENSORS: u64 = 20;
 
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
 [sources.readings]
 type = "file"
 paths = ["{here}/logs/*.json*"]
@@ -48,7 +48,7 @@ path = "{here}/out/results.ndjson"
 "#;
 
 /// Readings of one file: about in order, never more than ten seconds out of it.
-fn readings(seed: u64, count: u64) -> Vec<(i64, u64, u64)> {
+pub(super) fn readings(seed: u64, count: u64) -> Vec<(i64, u64, u64)> {
     let mut random = Random::new(seed);
     let reading = |number: u64| {
         let time = START * 1000 + i64::try_from(number * SECONDS * 1000 / count).unwrap();
@@ -57,7 +57,7 @@ fn readings(seed: u64, count: u64) -> Vec<(i64, u64, u64)> {
     (0..count).map(reading).collect()
 }
 
-fn lines(readings: &[(i64, u64, u64)]) -> String {
+pub(super) fn lines(readings: &[(i64, u64, u64)]) -> String {
     let mut text = String::new();
     for (time, sensor, value) in readings {
         let (second, milli) = (time.div_euclid(1000), time.rem_euclid(1000));
@@ -72,7 +72,7 @@ fn lines(readings: &[(i64, u64, u64)]) -> String {
 }
 
 /// Count and sum by minute and sensor.
-fn expected(readings: &[(i64, u64, u64)]) -> BTreeMap<(i64, String), (u64, u64)> {
+pub(super) fn expected(readings: &[(i64, u64, u64)]) -> BTreeMap<(i64, String), (u64, u64)> {
     let mut sums = BTreeMap::<_, (u64, u64)>::new();
     for (time, sensor, value) in readings.iter().filter(|(.., value)| value % 10 > 0) {
         let sum = sums.entry((time.div_euclid(60_000) + 1, format!("s{sensor}"))).or_default();
@@ -82,7 +82,7 @@ fn expected(readings: &[(i64, u64, u64)]) -> BTreeMap<(i64, String), (u64, u64)>
 }
 
 /// The same from documents, in their order.
-fn found(documents: &str) -> Vec<((i64, String), (u64, u64))> {
+pub(super) fn found(documents: &str) -> Vec<((i64, String), (u64, u64))> {
     let of = |line: &str| {
         let document = serde_json::from_str::<Value>(line).unwrap();
         let end = rfc3339(document["@timestamp"].as_str().unwrap().as_bytes(), &Context::new(0, Zone::UTC))
@@ -98,7 +98,7 @@ fn found(documents: &str) -> Vec<((i64, String), (u64, u64))> {
     documents.lines().map(of).collect()
 }
 
-fn append(path: &Path, text: &str) {
+pub(super) fn append(path: &Path, text: &str) {
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }

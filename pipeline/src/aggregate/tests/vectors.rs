@@ -98,8 +98,8 @@ fn silence_closes_windows_by_the_clock() {
 
 #[test]
 fn groups_beyond_the_bound_are_counted_and_the_others_go_on() {
-    let (aggregate, keys) = aggregate(tumbling(10), NEVER_IDLE, 2);
-    let mut lab = Lab { aggregate, keys, ..Lab::new(tumbling(10), NEVER_IDLE, 1) };
+    let mut lab = Lab::new(tumbling(10), NEVER_IDLE, 1);
+    lab.aggregate = aggregate(&lab.keys, tumbling(10), NEVER_IDLE, 2);
     let sensors = ["a", "b", "c", "a", "d", "b"];
     let readings = (0..).zip(sensors).map(|(number, sensor)| reading(number, 1, sensor)).collect::<Vec<_>>();
     lab.bring(0, &readings, 0);
@@ -115,7 +115,7 @@ fn the_same_window_of_the_same_group_has_the_same_identity() {
         let mut lab = Lab::new(tumbling(10), NEVER_IDLE, 1);
         lab.bring(0, &[reading(0, time, sensor)], 0);
         lab.aggregate.end();
-        lab.aggregate.take_ready().ids
+        lab.aggregate.take_ready().ids.clone()
     };
     assert_eq!(ids("a", 3), ids("a", 4));
     assert_ne!(ids("a", 3), ids("b", 3));

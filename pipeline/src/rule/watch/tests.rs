@@ -8,8 +8,10 @@ use serde_json::Value as Json;
 
 use super::super::{Absence, Count, CountWindow, Distinct, Leaky, Level, Ratio, Sequence};
 use super::*;
-use crate::event::{ConstantSet, EventFlags, Keys, Origin, Span};
+use crate::event::{ConstantSet, EventFlags, Keys, Origin, OwnOrigin, Span};
 use crate::matcher::{Item, Literal};
+use crate::operator::Emitted;
+use crate::snapshot::SnapshotError;
 use crate::stream::{Position, Stream};
 use crate::testing;
 
@@ -56,7 +58,10 @@ struct Lab {
     rule: Box<dyn Operator>,
     keys: Arc<Keys>,
     streams: Vec<Arc<Stream>>,
+    /// Where the next login of each stream stands.
+    offsets: Vec<u64>,
     scratch: Scratch,
+    config: RuleConfig,
 }
 
 impl Lab {
@@ -76,7 +81,9 @@ impl Lab {
         let meta = Arc::new(testing::source(ConstantSet::default()));
         let stream = |id| Stream::new(id, Arc::clone(&meta), ConstantSet::default(), Position::default());
         let lab = Self {
-            rule: Rule::operator(config).unwrap(),
+            rule: Rule::operator(config.clone()).unwrap(),
+            offsets: vec![0; 3],
+            config,
             keys,
             streams: (0..3).map(stream).collect(),
             scratch: Scratch::default(),
@@ -88,10 +95,20 @@ impl Lab {
     fn bring(&mut self, stream: usize, logins: &[Login]) {
         let stream = Arc::clone(&self.streams[stream]);
         let ack = stream.begin(Position::default(), logins.len() as u64, 0);
-        let event =
-            |login: &Login| Batch::line(Span::default(), login.number, login.time, EventFlags::default());
-        let events = logins.iter().map(event).collect();
-        let mut batch = Batch::new(Bytes::new(), events, stream, i64::MAX / 2, ack);
+        let (number, id) = (stream.id() as usize, stream.id());
+        let first = self.offsets[number];
+        self.offsets[number] += logins.len() as u64;
+        let event = |(offset, login): (u64, &Login)| {
+            Batch::line(Span::default(), offset, login.time, EventFlags::default())
+        };
+        let events = (first..).zip(logins).map(event).collect();
+        let origin = |(at, login): (u64, &Login)| OwnOrigin {
+            at,
+            room: 1,
+            origin: Origin { stream: id, offset: login.number },
+        };
+        let batch = Batch::new(Bytes::new(), events, stream, i64::MAX / 2, ack);
+        let mut batch = batch.with_origins((first..).zip(logins).map(origin).collect());
         for (index, login) in logins.iter().enumerate() {
             let outcome = if login.failed { "failure" } else { "success" };
             let (source, user) = (format!("10.0.0.{}", login.source), format!("user-{}", login.user));
@@ -109,10 +126,13 @@ impl Lab {
 
     /// What has fired, and the identity of each.
     fn alerts(&self) -> Vec<(Origin, Json)> {
-        let ready = self.rule.take_ready();
-        let lines = ready.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        ready.ids.into_iter().zip(lines.map(|line| serde_json::from_slice(line).unwrap())).collect()
+        alerts_of(&self.rule.take_ready())
     }
+}
+
+fn alerts_of(ready: &Emitted) -> Vec<(Origin, Json)> {
+    let lines = ready.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    ready.ids.iter().copied().zip(lines.map(|line| serde_json::from_slice(line).unwrap())).collect()
 }
 
 fn logins() -> impl Strategy<Value = Vec<Login>> {
@@ -172,6 +192,73 @@ proptest! {
         prop_assert_eq!(by_identity(&alerts).len(), alerts.len(), "two alerts have one identity");
         prop_assert_eq!(expected.len(), alerts.len());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_process_that_is_killed_anywhere_is_followed_by_one_that_tells_the_same(
+        rule in 0..9_usize,
+        logins in logins(),
+        split in prop::collection::vec(1..9_usize, 1..20),
+        (saved_after, killed_after, read_again) in (0..20_usize, 0..10_usize, 0..9_usize),
+    ) {
+        let mut sorted = logins;
+        sorted.sort_by_key(|login| login.time);
+        let queues = [0, 1, 2].map(|stream| {
+            sorted.iter().filter(|login| login.number % 3 == stream).cloned().collect::<Vec<_>>()
+        });
+        let mut lab = Lab::new(rule);
+        (0..3).for_each(|stream| lab.bring(stream, &queues[stream]));
+        lab.rule.end();
+        let expected = lab.alerts().into_iter().collect::<BTreeMap<_, _>>();
+
+        let bring_next = |lab: &mut Lab, turn: usize| {
+            let (stream, size) = (turn % 3, split[turn % split.len()]);
+            let from = (lab.offsets[stream] as usize).min(queues[stream].len());
+            let to = (from + size).min(queues[stream].len());
+            lab.bring(stream, &queues[stream][from..to]);
+            lab.alerts()
+        };
+        let mut lab = Lab::new(rule);
+        lab.rule.keep(9);
+        // What was sent before the state is saved never arrives, and is sent again.
+        (0..saved_after).for_each(|turn| drop(bring_next(&mut lab, turn)));
+        let (offsets, mut saved) = (lab.offsets.clone(), Vec::new());
+        lab.rule.mark();
+        lab.rule.save(&[], &mut saved);
+        let mut alerts = (0..killed_after).flat_map(|turn| bring_next(&mut lab, saved_after + turn)).collect::<Vec<_>>();
+        lab.rule = Rule::operator(lab.config.clone()).unwrap();
+        let again = lab.rule.restore(&saved, true, 0).unwrap();
+        alerts.extend(again.iter().flat_map(|emitted| alerts_of(emitted)));
+        lab.streams.iter().for_each(|stream| lab.rule.announce(stream.id(), 0));
+        lab.offsets = offsets.iter().map(|offset| offset.saturating_sub(read_again as u64)).collect();
+        (0..300).for_each(|turn| alerts.extend(bring_next(&mut lab, turn)));
+        lab.rule.end();
+        alerts.extend(lab.alerts());
+        for (id, alert) in &alerts {
+            prop_assert_eq!(expected.get(id), Some(alert));
+        }
+        prop_assert_eq!(alerts.into_iter().collect::<BTreeMap<_, _>>(), expected);
+    }
+}
+
+#[test]
+fn a_state_that_is_damaged_or_of_another_version_is_refused() {
+    let mut lab = Lab::new(0);
+    let login = |number, time| Login { number, time, source: 7, user: 1, failed: true };
+    lab.bring(0, &[login(1, 100), login(2, 130)]);
+    let mut saved = Vec::new();
+    lab.rule.save(&[], &mut saved);
+    let restored =
+        |bytes: &[u8]| Rule::operator(lab.config.clone()).unwrap().restore(bytes, true, 0).map(|_| ());
+    assert_eq!(restored(&saved), Ok(()));
+    for len in 0..saved.len() {
+        assert!(restored(&saved[..len]).is_err(), "{len} of {} bytes", saved.len());
+    }
+    saved[0] += 1;
+    assert_eq!(restored(&saved), Err(SnapshotError::Version(2)));
 }
 
 #[test]

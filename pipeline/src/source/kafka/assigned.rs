@@ -159,12 +159,12 @@ impl Assigned {
         partitions.any(|(_, _, partition)| partition.streams.iter().any(|(_, stream)| stream.is_under_way()))
     }
 
-    /// The positions of which the group is to be told; they count as told.
-    pub(super) fn take_progress(&mut self) -> TopicPartitionList {
+    /// The positions of which the group is to be told; they count as told. `committable` says how far it may be told of a stream.
+    pub(super) fn take_progress(&mut self, committable: impl Fn(&Stream) -> u64) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for (name, topic) in &mut self.topics {
             for (number, partition) in &mut topic.partitions {
-                let Some(offset) = partition.take_progress() else { continue };
+                let Some(offset) = partition.take_progress(&committable) else { continue };
                 let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
                 // Fails only for offsets that are none.
                 list.add_partition_offset(name, *number, offset).unwrap_or_default();
@@ -215,13 +215,15 @@ impl Partition {
         stream
     }
 
-    fn take_progress(&mut self) -> Option<u64> {
-        while self.streams.len() > 1 && self.streams.first().is_some_and(|(_, stream)| stream.is_settled()) {
+    fn take_progress(&mut self, committable: impl Fn(&Stream) -> u64) -> Option<u64> {
+        let is_over =
+            |stream: &Stream| stream.is_settled() && committable(stream) == stream.acknowledged().offset;
+        while self.streams.len() > 1 && self.streams.first().is_some_and(|(_, stream)| is_over(stream)) {
             self.streams.remove(0);
         }
-        let acknowledged = self.streams.first()?.1.acknowledged().offset;
-        if acknowledged != self.committed {
-            (self.committed, self.is_told) = (acknowledged, false);
+        let committable = committable(&self.streams.first()?.1);
+        if committable != self.committed {
+            (self.committed, self.is_told) = (committable, false);
         }
         let is_new = !self.is_told;
         self.is_told = true;
@@ -243,7 +245,7 @@ mod tests {
     }
 
     fn committed(assigned: &mut Assigned) -> Vec<(i32, i64)> {
-        positions(&assigned.take_progress())
+        positions(&assigned.take_progress(|stream| stream.acknowledged().offset))
     }
 
     fn next(assigned: &Assigned) -> Vec<(i32, Option<u64>)> {

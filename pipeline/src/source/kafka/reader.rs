@@ -12,10 +12,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 
 use super::assigned::Assigned;
 use super::framing::RecordFacts;
@@ -25,16 +24,17 @@ use super::place::Place;
 use super::round::Round;
 use super::run::{Limits, Record, Run};
 use super::stall::Waiting;
-use super::start::{ANSWER_MAX, Beginning};
+use super::start::Beginning;
 use super::status::KafkaSourceStatus;
 use super::{GroupConsumer, KafkaSourceConfig, KafkaSourceError, OnLostPosition};
 use crate::buffers::BufferPool;
+use crate::checkpoint::Checkpoints;
 use crate::source::{CHUNK_BYTES, PipelineEnded, SourceContext};
 
 /// How long to wait for a record when none is there.
 const IDLE: Duration = Duration::from_millis(100);
 /// How long, when some were read but few: the next ones share their batch.
-const MOMENT: Duration = Duration::from_millis(2);
+pub(super) const MOMENT: Duration = Duration::from_millis(2);
 /// What is few.
 const LIGHT_BYTES: usize = 64 * 1024;
 /// Records between two looks at the clock.
@@ -42,11 +42,7 @@ const RECORDS_PER_TURN: usize = 256;
 /// The same where they are read for a transaction, which has an end.
 const RECORDS_PER_LOOK: usize = 32;
 /// How often the group is told of what is settled.
-const COMMIT_EVERY: Duration = Duration::from_secs(1);
-/// How long to wait until the group has it where nothing may follow before it.
-const COMMIT_MAX: Duration = Duration::from_secs(2);
-/// Most records kept that come while the group is waited for. Of paused partitions none come.
-const LATE_MAX: usize = 1024;
+pub(super) const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the reader ends.
 pub(super) enum End {
@@ -107,7 +103,9 @@ pub(super) struct Reader<'c> {
     pub(super) lost_at: Option<Instant>,
     /// Whether the config leaves it open who assigns, and when to ask why nobody does.
     pub(super) join: Join,
-    commit_at: Instant,
+    pub(super) commit_at: Instant,
+    /// Where operators store what they remember of the events before the group is told of a position.
+    pub(super) checkpoints: Option<Arc<Checkpoints>>,
     /// What has been told and not ended since.
     told: Vec<RDKafkaErrorCode>,
 }
@@ -143,8 +141,13 @@ impl<'c> Reader<'c> {
             lost_at: None,
             join,
             commit_at: Instant::now() + COMMIT_EVERY,
+            checkpoints: None,
             told: Vec::new(),
         }
+    }
+
+    pub(super) fn behind(self, checkpoints: Option<Arc<Checkpoints>>) -> Self {
+        Self { checkpoints, ..self }
     }
 
     /// Reads until the stop is asked for or the pipeline ends, then waits for what is under way.
@@ -275,6 +278,7 @@ impl<'c> Reader<'c> {
         let place = (&*topic, partition);
         let stream = self.assigned.stream(place, run.epoch, run.first, cluster, &self.context.meta);
         let Some(stream) = stream else { return Ok(()) };
+        self.checkpoints.iter().for_each(|checkpoints| checkpoints.await_store(&stream));
         if !self.enter_round(&stream, run.filled())? {
             return Ok(());
         }
@@ -327,51 +331,6 @@ impl<'c> Reader<'c> {
         }
     }
 
-    pub(super) fn commit_if_due(&mut self) {
-        if self.round.is_some() {
-            return;
-        }
-        let now = Instant::now();
-        if now >= self.commit_at {
-            self.commit_at = now + COMMIT_EVERY;
-            self.commit();
-        }
-    }
-
-    /// Tells the group of what is settled.
-    fn commit(&mut self) {
-        if self.consumer.context().take_failure() {
-            self.assigned.tell_again();
-        }
-        let positions = self.assigned.take_progress();
-        if positions.count() == 0 {
-            return;
-        }
-        if let Err(error) = self.consumer.commit(&positions, CommitMode::Async) {
-            self.assigned.tell_again();
-            tracing::debug!(source = &*self.context.meta.name, %error, "cannot tell the group of a position");
-            return;
-        }
-        self.status.set_positions(&positions);
-    }
-
-    /// The same, and waits until the group has it; bounded, as the cluster may be away. The client gives no answer to a
-    /// commit, so the group is asked, which answers behind the commits that it got before.
-    pub(super) fn commit_and_wait(&mut self) -> Result<(), End> {
-        self.commit();
-        let told = self.assigned.told();
-        let deadline = Instant::now() + COMMIT_MAX;
-        while told.count() > 0 && self.late.len() < LATE_MAX {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let taken = self.consumer.committed_offsets(told.clone(), left.min(ANSWER_MAX));
-            if left.is_zero() || taken.is_ok_and(|taken| has_all(&taken, &told)) {
-                break;
-            }
-            self.serve(MOMENT)?;
-        }
-        Ok(())
-    }
-
     /// Waits for what is under way, as long as the process does, and tells the group of it.
     fn finish(mut self) -> Result<(), End> {
         self.run = None;
@@ -387,14 +346,4 @@ impl<'c> Reader<'c> {
         }
         self.commit_and_wait()
     }
-}
-
-/// Whether a group has these positions.
-fn has_all(taken: &TopicPartitionList, told: &TopicPartitionList) -> bool {
-    let has = |told: TopicPartitionListElem<'_>| {
-        taken
-            .find_partition(told.topic(), told.partition())
-            .is_some_and(|taken| taken.offset() == told.offset())
-    };
-    told.elements().into_iter().all(has)
 }

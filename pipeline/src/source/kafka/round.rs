@@ -306,7 +306,7 @@ impl Reader<'_> {
 
     /// Commits the transaction with the positions. False when it failed.
     fn commit_round(&mut self) -> Result<bool, End> {
-        let positions = self.assigned.take_progress();
+        let positions = self.assigned.take_progress(|stream| stream.acknowledged().offset);
         loop {
             let Some(round) = &mut self.round else { return Ok(true) };
             let Some(group) = self.consumer.group_metadata() else { return Ok(false) };
