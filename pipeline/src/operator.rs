@@ -63,6 +63,9 @@ pub trait Operator: fmt::Debug + Send + Sync {
     /// The positions of sources are read from now on: what is saved next holds all that they have passed.
     fn mark(&self);
 
+    /// Whether it remembers something else than what was saved last, the time apart, which goes on by itself.
+    fn has_changed(&self) -> bool;
+
     /// Appends everything that it remembers, with the documents that have not arrived.
     fn save(&self, arrived: &[Arrived], bytes: &mut Vec<u8>);
 

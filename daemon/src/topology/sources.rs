@@ -119,9 +119,9 @@ impl SourceStarter<'_> {
                         .with_context(|| format!("cannot start the source `{}`", source.name))?;
                     let kafka = match self.transaction(config, index) {
                         Some(transaction) => kafka.within(transaction),
-                        None if is_watched => kafka.behind(Arc::clone(self.checkpoints)),
                         None => kafka,
                     };
+                    let kafka = if is_watched { kafka.behind(Arc::clone(self.checkpoints)) } else { kafka };
                     started.kafka.push((source.name.clone(), kafka.status()));
                     started.sources.spawn(&source.name, self.stop, move || Ok(kafka.run()?))?;
                 }

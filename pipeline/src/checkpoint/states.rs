@@ -20,8 +20,8 @@ pub trait Keeper: fmt::Debug + Send + Sync {
     /// Positions are read from now on: what is saved next holds all that they have passed.
     fn mark(&self);
 
-    /// Appends its state.
-    fn save(&self, bytes: &mut Vec<u8>);
+    /// Appends its state; nothing when it is what it was, unless `whole`. Says whether it did.
+    fn save(&self, whole: bool, bytes: &mut Vec<u8>) -> bool;
 }
 
 /// The states of all who remember something.
@@ -60,8 +60,9 @@ impl States {
         self.is_saved = true;
         for (keeper, state) in &mut self.keepers {
             state.bytes.clear();
-            keeper.save(&mut state.bytes);
-            state.saved = state.bytes.chunks(PART_BYTES).map(xxh3_64).collect();
+            if keeper.save(self.is_unsure, &mut state.bytes) {
+                state.saved = state.bytes.chunks(PART_BYTES).map(xxh3_64).collect();
+            }
         }
     }
 

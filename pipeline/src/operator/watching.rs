@@ -84,6 +84,7 @@ struct Whole<S> {
     sent: Sent,
     /// Whether event time has come to its end.
     is_over: bool,
+    has_changed: bool,
 }
 
 impl<W: Watch> Watching<W> {
@@ -95,6 +96,7 @@ impl<W: Watch> Watching<W> {
             applied: Applied::default(),
             sent: Sent::default(),
             is_over: false,
+            has_changed: true,
         };
         Self { watch, whole: Mutex::new(whole) }
     }
@@ -102,6 +104,7 @@ impl<W: Watch> Watching<W> {
     /// Makes documents of what is over, and says how many bytes of them are ready.
     fn catch_up(&self, whole: &mut Whole<W::State>) -> usize {
         self.watch.catch_up(whole.watermarks.reached(), &mut whole.own, &mut whole.told);
+        whole.has_changed |= !whole.told.ready.ids.is_empty();
         whole.told.ready.lines.len()
     }
 
@@ -126,6 +129,7 @@ impl<W: Watch> Operator for Watching<W> {
     fn forget(&self, stream: u64, is_settled: bool, now: i64) -> usize {
         let mut whole = self.whole();
         whole.applied.closed(stream, is_settled);
+        whole.has_changed = true;
         whole.watermarks.forget(stream);
         whole.watermarks.advance(now);
         self.catch_up(&mut whole)
@@ -149,6 +153,7 @@ impl<W: Watch> Operator for Watching<W> {
         self.watch.take(scratch, passed, own, told);
         applied.take(stream, applied::end_of(batch, &selected));
         watermarks.arrived(stream, arrival, now);
+        whole.has_changed = true;
         self.catch_up(&mut whole)
     }
 
@@ -196,9 +201,13 @@ impl<W: Watch> Operator for Watching<W> {
         self.whole().applied.mark();
     }
 
+    fn has_changed(&self) -> bool {
+        self.whole().has_changed
+    }
+
     fn save(&self, arrived: &[Arrived], bytes: &mut Vec<u8>) {
         let mut whole = self.whole();
-        let Whole { watermarks, own, told, applied, sent, is_over } = &mut *whole;
+        let Whole { watermarks, own, told, applied, sent, is_over, has_changed } = &mut *whole;
         let mut out = Encoder::new(bytes);
         out.u8(VERSION);
         sent.arrived(arrived);
@@ -209,6 +218,8 @@ impl<W: Watch> Operator for Watching<W> {
             watermarks.save(&mut out);
             self.watch.save(own, &mut out);
         }
+        // What is under way now may have arrived the next time.
+        *has_changed = sent.bytes() > 0;
     }
 
     fn status(&self) -> OperatorStatus {

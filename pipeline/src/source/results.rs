@@ -250,13 +250,17 @@ impl Keeper for Results {
         drop(over);
     }
 
-    fn save(&self, bytes: &mut Vec<u8>) {
+    fn save(&self, whole: bool, bytes: &mut Vec<u8>) -> bool {
+        if !whole && !self.operator.has_changed() {
+            return false;
+        }
         let arrived = std::mem::take(&mut self.state().arrived);
         let streams = arrived.iter().map(|(stream, _)| *stream).collect::<Vec<_>>();
         let mut out = Encoder::new(bytes);
         out.u64(self.settings);
         out.list(streams.iter());
         self.operator.save(&arrived, bytes);
+        true
     }
 }
 

@@ -155,6 +155,16 @@ pub(crate) const CASES: &[Case] = &[
         kind: Kind::Kafka(Scenario::Join),
         limits: &[limit(Figure::FirstRecord, 1.0, None)],
     },
+    Case {
+        name: "kafka_windows",
+        title: "mean and count by sensor and minute of 5,000,000 JSON readings, 6 partitions, topic to topic",
+        kind: Kind::Kafka(Scenario::Windows),
+        limits: &[
+            limit(Figure::CpuPerMillion, 1.8, Some(1.4)),
+            limit(Figure::EventRate, 600.0, None),
+            limit(Figure::PeakMemory, 64.0, None),
+        ],
+    },
 ];
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! Files over an edge into Kafka, and from there over a hub into the sink: the cost of both halves, the memory of a hub
-//! whose store is dead, the time until a hub that joins has its first record.
+//! whose store is dead, the time until a hub that joins has its first record; windows from topic to topic.
 //!
 //! Promises: CPU time and memory are those of the measured daemon alone; a figure counts only if every line of the files
 //! became a document in the sink once, and is delivered as the hub's ledger tells.
 //! Never: waits without a deadline.
 
 mod broker;
+mod windows;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -43,6 +44,8 @@ pub(crate) enum Scenario {
     DeadSink { partitions: u64, dead: Duration },
     /// A topic with records, and a group without a member.
     Join,
+    /// A topic of readings into a topic of what their windows come to.
+    Windows,
 }
 
 /// A new topic.
@@ -107,6 +110,7 @@ pub(crate) fn run(
             let topic = Topic { encoding: "json", partitions, more: "key = \"{source.ip}\"" };
             fill(&topic, megabytes)?.run_hub_with_dead_sink(partitions, dead)
         }
+        Scenario::Windows => windows::run(workplace, broker),
         Scenario::Join => fill(&Topic::plain("json"), JOIN_MEGABYTES)?.run_joining_hub(),
     }
 }
@@ -192,14 +196,8 @@ create_topics = {{ partitions = {partitions}, replication = 1 }}
     }
 
     fn start_hub(&self, sink: SocketAddr) -> Result<Hub> {
-        let admin = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-        let config = self.folder.path().join("hub.toml");
-        let text = format!(
-            r#"data_dir = "{folder}/hub"
-
-[admin]
-listen = "{admin}"
-
+        let body = format!(
+            r#"
 [sources.bus]
 type = "kafka"
 brokers = ["{broker}"]
@@ -212,15 +210,10 @@ type = "elasticsearch"
 inputs = ["bus"]
 urls = ["http://{sink}"]
 "#,
-            folder = self.folder.path().display(),
             broker = self.broker,
             name = name_of(&self.folder)?,
         );
-        std::fs::write(&config, text)?;
-        let log = self.folder.path().join("hub.err");
-        let started = Instant::now();
-        let daemon = Daemon::start(&self.binary, &config, &log)?;
-        Ok(Hub { started, daemon, admin, log })
+        Hub::start(&self.binary, self.folder.path(), "hub", &body)
     }
 
     /// Waits until every line is a document in the sink and delivered in the ledger, each once. Gives the seconds until the
@@ -246,6 +239,18 @@ urls = ["http://{sink}"]
 }
 
 impl Hub {
+    /// Starts a daemon with a config, a data directory and a log of this name in the folder.
+    fn start(binary: &Path, folder: &Path, name: &str, body: &str) -> Result<Self> {
+        let admin = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let path = |ending: &str| folder.join(format!("{name}{ending}"));
+        let text = format!("data_dir = {:?}\n\n[admin]\nlisten = \"{admin}\"\n{body}", path(""));
+        let (config, log) = (path(".toml"), path(".err"));
+        std::fs::write(&config, text)?;
+        let started = Instant::now();
+        let daemon = Daemon::start(binary, &config, &log)?;
+        Ok(Self { started, daemon, admin, log })
+    }
+
     /// Asks again and again whether `condition` holds; a question may fail while the hub starts.
     fn wait(&mut self, what: &str, condition: impl Fn(SocketAddr) -> Result<bool>) -> Result<()> {
         let met = wait_for(PATIENCE, || match self.daemon.ended() {

@@ -192,10 +192,29 @@ fn a_changed_section_begins_anew_and_says_so_and_the_others_go_on() {
 
 #[test]
 fn windows_over_a_topic_are_the_same_whenever_the_hub_is_killed() {
+    killed_hub("kept.readings", "");
+}
+
+#[test]
+fn windows_beside_transactions_are_the_same_whenever_the_hub_is_killed() {
+    let output = r#"
+[outputs.copy]
+type = "kafka"
+inputs = ["bus"]
+brokers = {brokers}
+topic = "kept.relayed.copy"
+transactional_id = "kept-relayed"
+create_topics = { partitions = 1, replication = 1 }
+"#;
+    killed_hub("kept.relayed", output);
+}
+
+/// A hub that is killed three times on its way through a topic, with another output beside the windows.
+fn killed_hub(topic: &str, output: &str) {
     const READINGS: i64 = 120_000;
     const KILLS: usize = 3;
     let client = Client::new(kafka().settings(Listener::Plaintext));
-    client.create_topic("kept.readings", 3, 1);
+    client.create_topic(topic, 3, 1);
     let (scene, store) = (Scene::new(), Store::start(Faults::default()).unwrap());
     let brokers = kafka().addresses(Listener::Plaintext);
     // A member that was killed is known again by its name.
@@ -215,8 +234,9 @@ type = "elasticsearch"
 inputs = ["per_minute"]
 urls = ["{store}"]
 "#;
-    let aggregate = aggregate.replace("{store}", &store.url());
-    scene.write_config(&format!("{}{aggregate}", bus(&brokers, "kept.readings", "kept", more)));
+    let outputs =
+        aggregate.replace("{store}", &store.url()) + &output.replace("{brokers}", &format!("{brokers:?}"));
+    scene.write_config(&format!("{}{outputs}", bus(&brokers, topic, topic, more)));
     let reading = |number: i64| (START + number / 100, number % 7);
     let mut windows = Windows::new();
     for (second, sensor) in (0..READINGS).map(reading) {
@@ -232,7 +252,7 @@ urls = ["{store}"]
         threads.spawn(|| {
             let part = READINGS / 20;
             (0..20).for_each(|number| {
-                client.produce("kept.readings", (number * part..(number + 1) * part).map(record));
+                client.produce(topic, (number * part..(number + 1) * part).map(record));
             });
         });
         for kill in 1..=KILLS {

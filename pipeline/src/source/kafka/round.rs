@@ -304,8 +304,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Commits the transaction with the positions. False when it failed.
+    /// Commits the transaction with the positions, once what operators remember of the events is stored. False when it failed.
     fn commit_round(&mut self) -> Result<bool, End> {
+        // The store has said so aloud.
+        if self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.flush().is_err()) {
+            return Ok(false);
+        }
         let positions = self.assigned.take_progress(|stream| stream.acknowledged().offset);
         loop {
             let Some(round) = &mut self.round else { return Ok(true) };
