@@ -1,6 +1,6 @@
 //! A worker's end of an output: encodes events into payloads and hands them to the driver.
 //!
-//! Owns: [`OutputLane`], for every kind of output, and [`LaneConfig`].
+//! Owns: [`OutputLane`], for every kind of output; [`LaneConfig`] says when payloads close.
 //! Promises: a payload closes at its size, its number of events or its age; the bytes of closed payloads count
 //! against the output's queue, and a full queue says that it has no room; buffers are reused.
 //! Never: waits for an answer of a store.
@@ -11,6 +11,8 @@
 //! processor's cache when they are sent. A lane that waits for its sources has no cache to keep warm: what costs there
 //! is each thread that is woken, so its payloads may be twice as large, and one that is half full goes out before the
 //! worker sleeps instead of waking it later. Compression happens here, on the worker's thread.
+
+mod config;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -27,12 +29,13 @@ use logweir_pipeline::memory::Memory;
 use logweir_pipeline::worker::Lane;
 use tokio::sync::mpsc::Sender;
 
+pub use config::LaneConfig;
+use config::{BUFFER_MIN, HEADROOM};
+
 use crate::encode::Encode;
 use crate::payload::{ContentEncoding, Contents, Item, Payload, Run, Slice};
 use crate::status::{OutputStatus, add};
 
-/// The smallest buffer, in bytes.
-pub(crate) const BUFFER_MIN: usize = 256 * 1024;
 /// Bytes of payloads for a store that keeps up: a request costs little beside its body, the cache holds a few, and
 /// with the headroom a buffer is 1 MiB.
 const COMFORTABLE: usize = 1024 * 1024 - HEADROOM;
@@ -40,40 +43,8 @@ const COMFORTABLE: usize = 1024 * 1024 - HEADROOM;
 const SOURCES_ARE_SLOW: Duration = Duration::from_millis(20);
 /// A worker that waits longer than this for room in the queue has a store that is slower than itself.
 const STORE_IS_SLOW: Duration = Duration::from_millis(50);
-/// Room behind the limit of a buffer, so that the last event rarely makes it grow.
-const HEADROOM: usize = 32 * 1024;
 /// Most bytes of one payload: positions in it are 32 bits wide, and stores take 100 MB at most.
 const BATCH_BYTES_MAX: usize = 100_000_000;
-
-/// When payloads close, and how much may wait.
-#[derive(Clone, Copy, Debug)]
-pub struct LaneConfig {
-    /// Bytes at which a payload is sent, before compression. At most 100 MB.
-    pub batch_bytes: usize,
-    /// Events at which a payload is sent.
-    pub batch_events: usize,
-    /// Age at which a payload is sent.
-    pub flush_after: Duration,
-    /// Bytes of closed payloads, waiting or under way, at which the output counts as full.
-    pub queue_bytes: usize,
-    /// Whether bodies are compressed with gzip.
-    pub gzip: bool,
-    /// Whether a source waits for what it handed over before it goes on: then nothing waits for more.
-    pub source_waits: bool,
-}
-
-impl Default for LaneConfig {
-    fn default() -> Self {
-        Self {
-            batch_bytes: 5_000_000,
-            batch_events: 50_000,
-            flush_after: Duration::from_millis(200),
-            queue_bytes: 16 * 1024 * 1024,
-            gzip: false,
-            source_waits: false,
-        }
-    }
-}
 
 /// What all lanes of one output share.
 #[derive(Clone, Debug)]
@@ -255,6 +226,7 @@ impl<E: Encode> OutputLane<E> {
             return Ok(((body, capacity), ContentEncoding::Gzip));
         }
         let usual = (self.config.batch_bytes + HEADROOM).max(len);
+        let usual = if self.config.batch_events == 1 { len } else { usual };
         shrink(&mut buffer, usual, usual);
         let capacity = buffer.len();
         Ok(((buffers.share(buffer, len, Some(memory.take(capacity))), capacity), ContentEncoding::Identity))

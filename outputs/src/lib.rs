@@ -13,18 +13,27 @@ pub mod dead_letter;
 pub mod driver;
 #[cfg(feature = "elasticsearch")]
 pub mod elasticsearch;
+#[cfg(feature = "email")]
+pub mod email;
 pub mod encode;
 pub mod event_id;
 pub mod file;
+#[cfg(any(feature = "elasticsearch", feature = "webhook"))]
+pub mod http;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod lane;
 pub mod output;
 pub mod payload;
+pub mod rate;
 pub mod report;
 pub mod retry;
+#[cfg(feature = "webhook")]
+mod secrets;
 pub mod status;
 pub mod verdict;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use output::{LaneFactory, Output, OutputConfig, OutputDependencies, OutputError, OutputKind};
 pub use status::{OutputCounts, OutputState, OutputStatus};

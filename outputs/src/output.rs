@@ -23,14 +23,18 @@ use crate::dead_letter::DeadLetter;
 use crate::driver::{Driver, DriverConfig, DriverEnd};
 #[cfg(feature = "elasticsearch")]
 use crate::elasticsearch::{BulkEncoder, ElasticsearchClient, ElasticsearchConfig, ElasticsearchConfigError};
+#[cfg(feature = "email")]
+use crate::email::{EmailClient, EmailConfig, EmailConfigError};
 use crate::encode::Encode;
 use crate::file::{FileClient, FileConfig, FileEncoder, FileOutputError, PathTemplate};
 #[cfg(feature = "kafka")]
 use crate::kafka::{
     KafkaClient, KafkaConfig, KafkaEncoder, KafkaOutputError, RecordTemplate, TransactionalClient,
 };
-use crate::lane::{BUFFER_MIN, LaneConfig, LaneShared, OutputLane};
+use crate::lane::{LaneConfig, LaneShared, OutputLane};
 use crate::status::OutputStatus;
+#[cfg(feature = "webhook")]
+use crate::webhook::{WebhookClient, WebhookConfig, WebhookConfigError, WebhookEncoder};
 
 /// Payloads between the lanes and the driver beyond those that fill the output's queue: for one batch a worker that
 /// found room. The bytes are what bounds the queue.
@@ -45,6 +49,10 @@ pub const KINDS: &[(&str, &str)] = &[
     ("elasticsearch", "Documents into data streams of Elasticsearch or OpenSearch."),
     #[cfg(feature = "kafka")]
     ("kafka", "Records in topics of Kafka."),
+    #[cfg(feature = "webhook")]
+    ("webhook", "JSON of one's own making to any HTTP address."),
+    #[cfg(feature = "email")]
+    ("email", "Mails by SMTP."),
     ("file", "Lines in files, with path templates and rotation."),
     ("console", "Short coloured lines on a terminal, one JSON object a line otherwise."),
 ];
@@ -58,6 +66,12 @@ pub enum OutputKind {
     /// Records in topics.
     #[cfg(feature = "kafka")]
     Kafka(KafkaConfig),
+    /// Requests to an HTTP address.
+    #[cfg(feature = "webhook")]
+    Webhook(WebhookConfig),
+    /// Mails.
+    #[cfg(feature = "email")]
+    Email(EmailConfig),
     /// Lines in files.
     File(FileConfig),
     /// Standard output.
@@ -118,6 +132,14 @@ pub enum OutputError {
     #[cfg(feature = "kafka")]
     #[error(transparent)]
     Kafka(#[from] KafkaOutputError),
+    /// The output `webhook`.
+    #[cfg(feature = "webhook")]
+    #[error(transparent)]
+    Webhook(#[from] WebhookConfigError),
+    /// The output `email`.
+    #[cfg(feature = "email")]
+    #[error(transparent)]
+    Email(#[from] EmailConfigError),
     /// The output `file`.
     #[error(transparent)]
     File(#[from] FileOutputError),
@@ -132,6 +154,10 @@ impl OutputKind {
             Self::Elasticsearch(_) => "elasticsearch",
             #[cfg(feature = "kafka")]
             Self::Kafka(_) => "kafka",
+            #[cfg(feature = "webhook")]
+            Self::Webhook(_) => "webhook",
+            #[cfg(feature = "email")]
+            Self::Email(_) => "email",
             Self::File(_) => "file",
             Self::Console(_) => "console",
         }
@@ -191,6 +217,22 @@ impl Output {
                 let output = Self::start(client, encoder, config, dependencies, status);
                 Ok(Self { transaction: Some(transaction), ..output })
             }
+            #[cfg(feature = "webhook")]
+            OutputKind::Webhook(webhook) => {
+                let lane = webhook.lane(config.lane);
+                let client = WebhookClient::new(webhook)?;
+                let (body, target) = (webhook.body.clone(), webhook.address());
+                let encoder = move || WebhookEncoder::new(Arc::clone(&keys), body.clone(), &target);
+                Ok(Self::start(client, encoder, OutputConfig { lane, ..config }, dependencies, status))
+            }
+            #[cfg(feature = "email")]
+            OutputKind::Email(email) => {
+                let lane = email.lane(config.lane);
+                let client = EmailClient::new(email)?;
+                let letter = email.letter();
+                let encoder = move || WebhookEncoder::new(Arc::clone(&keys), Some(letter.clone()), "email");
+                Ok(Self::start(client, encoder, OutputConfig { lane, ..config }, dependencies, status))
+            }
             OutputKind::File(file) => {
                 let template = PathTemplate::new(&file.path, &keys).map_err(FileOutputError::from)?;
                 let journal =
@@ -218,7 +260,8 @@ impl Output {
         status: Arc<OutputStatus>,
     ) -> Self {
         let queue = Memory::new(config.lane.queue_bytes);
-        let (payloads, inbox) = mpsc::channel(config.lane.queue_bytes / BUFFER_MIN + PAYLOADS_BEYOND_QUEUE);
+        let in_queue = config.lane.queue_bytes / config.lane.payload_min();
+        let (payloads, inbox) = mpsc::channel(in_queue + PAYLOADS_BEYOND_QUEUE);
         let buffers = BufferPool::new(IDLE_BUFFERS);
         let dead_letter = dependencies.dead_letter.clone();
         let driver = Driver::new(client, config.driver, Arc::clone(&queue), Arc::clone(&status), dead_letter);

@@ -56,6 +56,7 @@ pub use keep::{KeepFields, KeepPattern};
 pub use loaded_file::FileError;
 pub use lookup::{Lookup, LookupConfig, LookupError};
 pub use parse::ParseField;
+pub use read::text;
 pub use redact::{Redact, RedactAction, RedactKind};
 pub use remove::RemoveFields;
 pub use rename::RenameFields;

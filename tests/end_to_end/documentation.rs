@@ -144,10 +144,11 @@ fn the_reference_names_every_key_that_the_examples_use() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        // The keys of a route are the names of its ports, those of `compute` the names of results.
+        // The keys of a route are the names of its ports, those of `compute` the names of results, those of `body` what a
+        // receiver of webhooks wants.
         let is_free = |section: &&str| {
             let header = section.split(']').next().unwrap_or_default();
-            header.starts_with("routes.") || header.ends_with(".compute")
+            header.starts_with("routes.") || header.ends_with(".compute") || header.contains(".body")
         };
         let sections = text.split("\n[").filter(|section| !is_free(section));
         let lines = sections.flat_map(str::lines);

@@ -11,6 +11,7 @@ mod dead_letter;
 mod dead_store;
 mod disk_full;
 mod edge_and_hub;
+mod email;
 mod failover;
 mod file_output;
 mod kafka_examples;
@@ -41,6 +42,7 @@ mod syslog;
 mod together;
 mod torture;
 mod two_outputs;
+mod webhook;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ pub(crate) mod daemon;
 pub(crate) mod http;
 pub(crate) mod kafka;
 pub(crate) mod ledger;
+pub(crate) mod receiver;
 pub(crate) mod scene;
 pub(crate) mod services;
 pub(crate) mod writer;

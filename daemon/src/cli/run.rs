@@ -199,6 +199,9 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
             OutputKind::Elasticsearch(elasticsearch) => elasticsearch.urls.join(", "),
             #[cfg(feature = "kafka")]
             OutputKind::Kafka(kafka) => format!("{} of {}", kafka.topic, kafka.connection.brokers.join(", ")),
+            OutputKind::Webhook(webhook) => webhook.address(),
+            #[cfg(feature = "email")]
+            OutputKind::Email(email) => format!("{} by {}", email.to.join(", "), email.server),
             OutputKind::File(file) => file.path.clone(),
             OutputKind::Console(_) => "standard output".to_owned(),
         };

@@ -22,9 +22,15 @@ use super::value::{At, Bytes, Integer};
 
 mod console;
 mod elasticsearch;
+#[cfg(feature = "email")]
+mod email;
 mod file;
+mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod rate;
+mod template;
+mod webhook;
 
 /// The kinds of outputs.
 pub(crate) const KINDS: &[Component<Target>] = &[
@@ -36,6 +42,14 @@ pub(crate) const KINDS: &[Component<Target>] = &[
     ),
     #[cfg(feature = "kafka")]
     output("kafka", "Writes events as records to topics of Kafka.", kafka::KEYS, kafka::target),
+    output(
+        "webhook",
+        "Sends events as JSON to an HTTP address, above all alerts to a chat or an incident service.",
+        webhook::KEYS,
+        webhook::target,
+    ),
+    #[cfg(feature = "email")]
+    output("email", "Sends events by mail, above all alerts.", email::KEYS, email::target),
     output("file", "Writes events to files.", &[file::FileKeys::KEYS], file::target),
     output("console", "Writes events to standard output.", &[console::ConsoleKeys::KEYS], console::target),
 ];

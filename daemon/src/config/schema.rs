@@ -170,6 +170,12 @@ pub(crate) fn secret_keys() -> Vec<&'static str> {
     names
 }
 
+/// The names of those that are tables, all of whose values are secrets.
+pub(crate) fn secret_tables() -> Vec<&'static str> {
+    let is_table = |key: &&Key| key.secret && (key.describe)().name.starts_with("table");
+    sections().flat_map(SectionKind::all_keys).filter(is_table).map(|key| key.name).collect()
+}
+
 /// Adds the name of a key, and of the keys of its value, that hold secrets.
 fn add_secrets(key: &Key, names: &mut Vec<&'static str>) {
     names.extend(key.secret.then_some(key.name));
@@ -215,6 +221,7 @@ mod tests {
 
     #[test]
     fn the_secrets_are_known() {
-        assert_eq!(secret_keys(), ["api_key", "bearer_token", "hash_key", "password"]);
+        assert_eq!(secret_keys(), ["api_key", "bearer_token", "hash_key", "headers", "password", "url"]);
+        assert_eq!(secret_tables(), ["headers"]);
     }
 }

@@ -40,7 +40,9 @@ pub(super) fn own_files(config: &Config, data_dir: &Path) -> anyhow::Result<Arc<
                     own.add_names(Path::new(folder), names)?;
                 }
             }
-            OutputKind::Elasticsearch(_) => {}
+            OutputKind::Elasticsearch(_) | OutputKind::Webhook(_) => {}
+            #[cfg(feature = "email")]
+            OutputKind::Email(_) => {}
             #[cfg(feature = "kafka")]
             OutputKind::Kafka(_) => {}
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use elasticsearch::http::Method;
-use elasticsearch::http::headers::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use elasticsearch::http::headers::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
 use super::bulk::document_of;
@@ -19,17 +19,12 @@ use super::config::{ElasticsearchConfig, ElasticsearchConfigError};
 use super::nodes::{Node, Nodes};
 use super::response::{Answer, Detail, judge, needs_detail};
 use crate::client::{Client, Document};
+use crate::http;
 use crate::payload::{ContentEncoding, Payload};
 use crate::verdict::{Cause, Trouble, Verdict};
 
 /// How long answers are asked for in full after an error.
 const DETAIL_AFTER_ERROR: Duration = Duration::from_secs(60);
-
-/// What rustls says of every certificate that it does not trust; its errors come wrapped, so the text tells.
-const BAD_CERTIFICATE: &str = "invalid peer certificate";
-
-/// What rustls says when the server ends a handshake because we showed no certificate.
-const NO_CLIENT_CERTIFICATE: &str = "CertificateRequired";
 
 /// Sends `_bulk` requests.
 #[derive(Debug)]
@@ -109,8 +104,7 @@ impl ElasticsearchClient {
         let (body, timeout) = (Some(payload.body().clone()), Some(self.timeout));
         let sent = node.transport.send(Method::Post, &path, headers, Some(&query), body, timeout).await;
         let response = sent.map_err(|error| trouble(node, &error))?;
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let retry_after = http::retry_after(response.headers());
         let status = response.status_code().as_u16();
         let body = response.bytes().await.map_err(|error| trouble(node, &error))?;
         Ok(Response { status, retry_after, body })
@@ -151,22 +145,7 @@ impl Client for ElasticsearchClient {
 
 fn trouble(node: &Node, error: &elasticsearch::Error) -> Trouble {
     let cause = if error.is_timeout() { Cause::Overload } else { Cause::Unreachable };
-    let mut reason = format!("{}: ", node.label);
-    let mut link: Option<&dyn std::error::Error> = Some(error);
-    let mut links = Vec::new();
-    while let Some(error) = link {
-        links.push(error.to_string());
-        link = error.source();
-    }
-    links.dedup();
-    reason.push_str(&links.join(": "));
-    if reason.contains(BAD_CERTIFICATE) {
-        reason.push_str("; check `ca_file` and the host in `urls`");
-    }
-    if reason.contains(NO_CLIENT_CERTIFICATE) {
-        reason.push_str("; it asks for a certificate: set `client_certificate` and `client_key`");
-    }
-    Trouble::new(cause, reason)
+    Trouble::new(cause, http::reason(&node.label, "urls", error))
 }
 
 #[cfg(test)]

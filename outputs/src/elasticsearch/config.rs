@@ -4,11 +4,12 @@
 //! Promises: the debug form of a configuration holds no secret.
 //! Never: reads an environment or a secret's file; the caller gives values.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use elasticsearch::http::Url;
+
+pub use crate::http::{Auth, Tls};
 
 /// The configuration of the output `elasticsearch`.
 #[derive(Clone, Debug)]
@@ -37,56 +38,6 @@ impl Default for ElasticsearchConfig {
             request_timeout: Duration::from_secs(60),
             use_proxy: false,
         }
-    }
-}
-
-/// How to say who we are.
-#[derive(Clone, Default)]
-pub enum Auth {
-    /// Not at all.
-    #[default]
-    None,
-    /// A user and a password (RFC 7617).
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: String,
-    },
-    /// A bearer token (RFC 6750).
-    Bearer(String),
-    /// An API key in its encoded form: base64 of `id:key`.
-    ApiKey(String),
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::None => "None",
-            Self::Basic { .. } => "Basic(…)",
-            Self::Bearer(_) => "Bearer(…)",
-            Self::ApiKey(_) => "ApiKey(…)",
-        })
-    }
-}
-
-/// Certificates, as PEM.
-#[derive(Clone, Default)]
-pub struct Tls {
-    /// Certificates of authorities to trust besides the usual ones.
-    pub authorities: Option<Vec<u8>>,
-    /// Our own certificate and its private key, one after the other.
-    pub identity: Option<Vec<u8>>,
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { authorities, identity } = self;
-        formatter
-            .debug_struct("Tls")
-            .field("authorities", &authorities.is_some())
-            .field("identity", &identity.is_some())
-            .finish()
     }
 }
 

@@ -9,16 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use elasticsearch::auth::{ClientCertificate, Credentials};
 use elasticsearch::cert::{Certificate, CertificateValidation};
 use elasticsearch::http::Url;
-use elasticsearch::http::headers::{AUTHORIZATION, HeaderValue};
+use elasticsearch::http::headers::AUTHORIZATION;
 use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
 use tokio::time::Instant;
 
-use super::config::{Auth, ElasticsearchConfig, ElasticsearchConfigError};
+use super::config::{ElasticsearchConfig, ElasticsearchConfigError};
+use crate::http::authorization;
 
 const REST_FIRST: Duration = Duration::from_millis(500);
 const REST_MAX: Duration = Duration::from_secs(30);
@@ -77,7 +76,9 @@ impl Node {
         if !config.use_proxy {
             builder = builder.disable_proxy();
         }
-        if let Some(header) = authorization(&config.auth)? {
+        // It stands beside a client certificate, which the transport knows as other credentials.
+        let header = authorization(&config.auth).map_err(|_| ElasticsearchConfigError::BadCredentials)?;
+        if let Some(header) = header {
             builder = builder.header(AUTHORIZATION, header);
         }
         if let Some(pem) = &config.tls.authorities {
@@ -118,17 +119,4 @@ impl Node {
 
 fn bad_pem(reason: &dyn std::fmt::Display) -> ElasticsearchConfigError {
     ElasticsearchConfigError::BadPem(reason.to_string())
-}
-
-/// The `Authorization` header. It stands beside a client certificate, which the transport knows as other credentials.
-fn authorization(auth: &Auth) -> Result<Option<HeaderValue>, ElasticsearchConfigError> {
-    let text = match auth {
-        Auth::None => return Ok(None),
-        Auth::Basic { user, password } => format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
-        Auth::Bearer(token) => format!("Bearer {token}"),
-        Auth::ApiKey(key) => format!("ApiKey {key}"),
-    };
-    let mut header = HeaderValue::try_from(text).map_err(|_| ElasticsearchConfigError::BadCredentials)?;
-    header.set_sensitive(true);
-    Ok(Some(header))
 }

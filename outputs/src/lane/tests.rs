@@ -179,6 +179,19 @@ fn what_is_stored_counts_as_delivered_and_is_not_sent() {
 }
 
 #[test]
+fn a_payload_of_one_event_takes_what_it_holds() {
+    let mut setup = setup(LaneConfig::default().one_event(), usize::MAX);
+    setup.write(&["a long line", "b", "c"]);
+    let (mut sizes, mut payloads) = (Vec::new(), Vec::new());
+    while let Ok(payload) = setup.inbox.try_recv() {
+        assert_eq!((payload.len(), setup.queue.in_use()), (1, setup.memory.in_use()));
+        sizes.push(payload.body().len());
+        payloads.push(payload);
+    }
+    assert_eq!((sizes.len(), sizes.iter().sum::<usize>()), (3, setup.queue.in_use()));
+}
+
+#[test]
 fn memory_is_counted_until_the_payload_is_settled() {
     for gzip in [false, true] {
         let mut setup = setup(LaneConfig { gzip, ..LaneConfig::default() }, usize::MAX);

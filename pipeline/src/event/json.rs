@@ -10,7 +10,7 @@ use std::sync::Arc;
 use logweir_parsers::{KeyId, key, key::KeySet};
 
 use super::escape::{write_escaped, write_lossy};
-use super::{Batch, Event, EventFlags, Field, KeyTable, Keys, Span, Value, Writer};
+use super::{Batch, ConstantValue, Event, EventFlags, Field, KeyTable, Keys, Span, Value, Writer};
 use crate::time::TimeText;
 
 /// In place of the name of a key that has none, which is a bug: the document stays valid JSON.
@@ -104,7 +104,31 @@ impl JsonEncoder {
             Value::JsonText(_) | Value::MadeText(_) | Value::Time(_) => self.write_text_key(key, out),
             _ => self.write_key(key, out),
         }
+        self.write_rest(batch, value, valid, out);
+    }
+
+    /// Writes the value of one field, also of one that the event shares with others. Returns false, and writes nothing,
+    /// when the event has no such field.
+    pub fn write_value(&mut self, batch: &Batch, index: usize, key: KeyId, out: &mut Writer) -> bool {
+        let Some(value) = batch.get(index, key) else {
+            let constant = batch.constant(index, key).map(ConstantValue::to_json);
+            constant.iter().for_each(|json| out.push(json));
+            return constant.is_some();
+        };
+        let valid = !batch.events[index].flags.contains(EventFlags::INVALID_UTF8);
+        if matches!(value, Value::Text(_) | Value::JsonText(_) | Value::MadeText(_) | Value::Time(_)) {
+            out.push_byte(b'"');
+        }
+        self.write_rest(batch, value, valid, out);
+        true
+    }
+
+    /// Writes a value; of a text, what follows its opening quote.
+    #[inline]
+    fn write_rest(&mut self, batch: &Batch, value: Value, valid: bool, out: &mut Writer) {
         match value {
+            Value::Text(span) => write_text(&batch.chunk, span, valid, out),
+            Value::Integer(number) => out.push_integer(number),
             Value::JsonText(span) => {
                 write_ready(&batch.chunk, span, valid, out);
                 out.push_byte(b'"');
@@ -121,11 +145,7 @@ impl JsonEncoder {
             }
             Value::Float(_) => out.push(b"null"),
             Value::Bool(truth) => out.push(if truth { b"true" } else { b"false" }),
-            Value::Text(_)
-            | Value::Integer(_)
-            | Value::Removed
-            | Value::Members(_)
-            | Value::MadeMembers(_) => {}
+            Value::Removed | Value::Members(_) | Value::MadeMembers(_) => {}
         }
     }
 

@@ -29,13 +29,8 @@ pub(super) fn value(batch: &mut Batch, index: usize, key: KeyId, room: &mut Vec<
 }
 
 /// The value of a field as a text: of a JSON string what it means, of a list or an object its JSON. `None` when the event
-/// has no such field, or it is null.
-pub(super) fn text<'a>(
-    batch: &'a Batch,
-    index: usize,
-    key: KeyId,
-    room: &'a mut Vec<u8>,
-) -> Option<&'a [u8]> {
+/// has no such field, or it is null. `room` is for a text that has to be made.
+pub fn text<'a>(batch: &'a Batch, index: usize, key: KeyId, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     text_of(batch, index, key, batch.get(index, key), room)
 }
 

@@ -98,10 +98,22 @@ impl Template {
         made: &mut Vec<u8>,
     ) -> Option<()> {
         made.clear();
+        self.fill_in(made, |key, made| {
+            made.extend_from_slice(read::text(batch, index, key, room)?);
+            Some(())
+        })
+    }
+
+    /// Appends the text to `made`, with what `field` appends for each reference; `None` as soon as that is `None`.
+    pub fn fill_in(
+        &self,
+        made: &mut Vec<u8>,
+        mut field: impl FnMut(KeyId, &mut Vec<u8>) -> Option<()>,
+    ) -> Option<()> {
         for part in &self.0 {
             match part {
                 Part::Text(text) => made.extend_from_slice(text.as_bytes()),
-                Part::Field(key) => made.extend_from_slice(read::text(batch, index, *key, room)?),
+                Part::Field(key) => field(*key, made)?,
             }
         }
         Some(())

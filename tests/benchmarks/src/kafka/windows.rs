@@ -193,6 +193,8 @@ fn minute_of_day(time: &str) -> Option<u64> {
 
 /// Writes the readings, and gives the rows of the windows that they close by themselves.
 fn write_readings(path: &Path) -> Result<Rows> {
+    // The clock of this program, which no daemon's clock is measured by.
+    #[allow(clippy::disallowed_methods)]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("a clock before 1970")?;
     let start = (u64::try_from(now.as_millis())? - AGO) / MINUTE * MINUTE;
     let last = start + (SPAN - LATENESS) / MINUTE * MINUTE;

@@ -78,7 +78,7 @@ pub(crate) fn make_authority(folder: &Path) {
 }
 
 /// Makes `NAME.pem`, a certificate for this host by the authority of the same folder, and `NAME.key`.
-pub(super) fn make_certificate(folder: &Path, name: &str) {
+pub(crate) fn make_certificate(folder: &Path, name: &str) {
     let file = |extension: &str| format!("{name}.{extension}");
     run(openssl(folder).args(["req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]).args([
         "-keyout",
