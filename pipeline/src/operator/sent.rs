@@ -83,7 +83,7 @@ fn offset_of(stream: u64, arrived: &[Arrived]) -> u64 {
 
 impl Emitted {
     /// The offset behind the last.
-    fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.offset + self.lines.len() as u64
     }
 

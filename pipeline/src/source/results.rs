@@ -243,7 +243,10 @@ impl Keeper for Results {
         let over = {
             let mut state = self.state();
             state.arrived = arrived;
-            let is_over = |stream: &mut Arc<Stream>| stream.id() != self.id && stream.is_settled();
+            let is_over = |stream: &mut Arc<Stream>| {
+                let sent = self.again.iter().filter(|emitted| emitted.stream == stream.id());
+                sent.map(|emitted| emitted.end()).max().is_some_and(|end| stream.acknowledged().offset >= end)
+            };
             state.streams.extract_if(.., is_over).collect::<Vec<_>>()
         };
         self.operator.mark();
