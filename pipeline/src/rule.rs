@@ -18,11 +18,15 @@ mod absence;
 mod alarm;
 mod anchor;
 mod bounds;
+mod buckets;
 mod burn_rate;
+mod closing;
+mod combination;
 mod count;
 mod distinct;
 mod document;
 mod doorkeeper;
+mod feed;
 mod key_table;
 mod keyed;
 mod leaky;
@@ -54,6 +58,8 @@ use keyed::Room;
 pub use absence::Absence;
 pub use bounds::Bounds;
 pub use burn_rate::{BurnRate, BurnWindows};
+pub use closing::{Closing, Measure};
+pub use combination::{Combination, Combined};
 pub use count::{Count, CountWindow};
 pub use distinct::Distinct;
 pub use document::{Level, RuleText};
@@ -224,6 +230,10 @@ pub enum RuleKind {
     Average(Average),
     /// An error budget is used up too fast.
     BurnRate(BurnRate),
+    /// What a window came to when it is over.
+    Closing(Closing),
+    /// Which of some things happened.
+    Combined(Combined),
     /// How many hits.
     Count(Count),
     /// How many different values.
@@ -254,6 +264,8 @@ impl RuleKind {
             Self::Absence(_) => "absence",
             Self::Average(_) => "avg",
             Self::BurnRate(_) => "burn_rate",
+            Self::Closing(_) => "closing",
+            Self::Combined(_) => "combined",
             Self::Count(_) => "count",
             Self::Distinct(_) => "distinct",
             Self::Leaky(_) => "leaky",
@@ -270,7 +282,7 @@ impl RuleKind {
     /// Whether a group may fire without a hit of its own: when a window of it ends, or it falls silent.
     fn fires_between_hits(&self) -> bool {
         match self {
-            Self::Absence(_) => true,
+            Self::Absence(_) | Self::Closing(_) => true,
             Self::Count(count) => {
                 count.at_most.is_some() || !matches!(count.window, CountWindow::Sliding { .. })
             }
@@ -297,6 +309,8 @@ impl RuleKind {
             Self::Absence(settings) => keyed.boxed(settings.kind(suppress)?),
             Self::Average(settings) => keyed.boxed(settings.kind(suppress)?),
             Self::BurnRate(settings) => keyed.boxed(settings.kind(suppress)?),
+            Self::Closing(settings) => keyed.boxed(settings.kind(suppress)?),
+            Self::Combined(settings) => keyed.boxed(settings.kind(suppress)?),
             Self::Count(settings) => return settings.detector(&keyed, suppress),
             Self::Distinct(settings) => keyed.boxed(settings.kind(suppress)?),
             Self::Leaky(settings) => keyed.boxed(settings.kind(suppress)?),

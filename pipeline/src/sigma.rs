@@ -9,11 +9,13 @@
 mod compile;
 mod correlation;
 mod detection;
+mod detector;
 mod document;
 mod error;
 mod formula;
 mod metadata;
 mod resolve;
+mod resolved;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,7 @@ pub use document::{Document, FilterDocument, FilterTargets, RuleDocument, docume
 pub use error::{Refused, SigmaError};
 pub use formula::{FORMULA_DEPTH_MAX, Formula};
 pub use metadata::{Level, Metadata, Status};
-pub use resolve::{Combination, Correlation, FieldSource, Member, MemberCondition, Source};
+pub use resolved::{Correlation, FieldSource, Member, Source};
 pub use set::{Rule, RuleSet};
 
 use crate::event::Keys;

@@ -183,7 +183,9 @@ fn announce(config: &Config, admin: Option<SocketAddr>) -> io::Result<()> {
                 continue;
             }
             SourceKind::Sigma(sigma) => {
-                lines.push(("watches", format!("{}: {} rules of Sigma", source.name, sigma.rules.len())));
+                let (rules, correlations) = (sigma.rules(), sigma.correlations());
+                let text = format!("{}: {rules} rules and {correlations} correlations of Sigma", source.name);
+                lines.push(("watches", text));
                 continue;
             }
             SourceKind::Rule(rule) => {

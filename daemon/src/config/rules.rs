@@ -6,6 +6,7 @@
 
 mod keys;
 mod kind;
+mod placeholders;
 mod sigma;
 
 use std::sync::Arc;
@@ -60,9 +61,10 @@ table! {
         /// Fields by whose values events are put into groups, each with its own count. An event that lacks one is passed over
         /// and counted. Absent: all events are one group.
         by: Option<Vec<At<String>>>,
-        /// How long a group is silent after an alert. Absent: until what the rule says has ceased to hold.
+        /// How long a group is silent after an alert; of Sigma, that of a correlation. Absent: until what the rule says has
+        /// ceased to hold.
         suppress: Option<Duration>,
-        /// Groups that are remembered at once.
+        /// Groups that are remembered at once; of Sigma, by each correlation.
         max_keys: Integer<u32, 1, 2_000_000_000> = 100000,
         /// The dataset of the alerts, the middle of their data stream's name.
         dataset: DataStreamPart = "logweir.alerts",
@@ -110,8 +112,10 @@ pub(crate) fn decode(
         kind,
         settings: 0,
     };
+    let times = time.over(common);
+    let limits = Limits { max_keys: own.max_keys.0, suppress: own.suppress.map(nanos) };
     if let Some(written) = kind.sigma {
-        let config = sigma::load(name, written, condition.transpose().ok()?, keys, decoder)?;
+        let config = sigma::load(name, written, condition.transpose().ok()?, (times, limits), keys, decoder)?;
         return Some(source(SourceKind::Sigma(Box::new(config))));
     }
     let Some(title) = own.title else {
@@ -142,8 +146,8 @@ pub(crate) fn decode(
         by: by?,
         kind,
         reads,
-        times: time.over(common),
-        limits: Limits { max_keys: own.max_keys.0, suppress: own.suppress.map(nanos) },
+        times,
+        limits,
     };
     if let Err(error) = Rule::operator(config.clone()) {
         decoder.report(

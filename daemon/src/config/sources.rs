@@ -161,7 +161,7 @@ impl SourceKind {
             Self::Aggregate(config) => Some(Aggregate::operator((**config).clone())),
             // What makes no sense was told when the config was checked.
             Self::Rule(config) => Rule::operator((**config).clone()).ok(),
-            Self::Sigma(config) => Some(SigmaRules::operator((**config).clone())),
+            Self::Sigma(config) => SigmaRules::operator((**config).clone()).ok(),
             _ => None,
         }
     }

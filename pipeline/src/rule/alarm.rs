@@ -8,7 +8,7 @@
 use super::SECOND;
 
 /// How much later than it is due the wheel may look at a key, and some.
-const SLACK: i64 = 2 * SECOND;
+pub(super) const SLACK: i64 = 2 * SECOND;
 /// Times are coded by their remainder; 0 is for an alarm that is armed.
 const ROUND: i64 = (1 << 24) - 1;
 

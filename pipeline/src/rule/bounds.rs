@@ -34,6 +34,11 @@ impl Bounds {
         self.all().into_iter().flatten().next().unwrap_or(0.0)
     }
 
+    /// The highest limit.
+    pub(super) fn highest(&self) -> f64 {
+        self.all().into_iter().flatten().fold(f64::NEG_INFINITY, f64::max)
+    }
+
     /// An error unless there is a limit, and each is a number.
     pub(super) fn check(&self) -> Result<(), RuleError> {
         let mut limits = self.all().into_iter().flatten().peekable();

@@ -7,6 +7,7 @@
 
 use super::alarm::{Alarm, Alarms};
 use super::anchor::Anchor;
+use super::combination::Combination;
 use super::key_table::Standing;
 use super::keyed::{Emit, Kind};
 use super::recent::Recent;
@@ -26,7 +27,8 @@ impl Distinct {
     pub(super) fn kind(&self, suppress: Option<i64>) -> Result<DistinctKind, RuleError> {
         RuleError::unless_span(self.span, "window.sliding")?;
         Recent::check(self.at_least, "distinct.at_least")?;
-        Ok(DistinctKind { span: self.span, least: self.at_least, alarms: Alarms::new(self.span, suppress) })
+        let alarms = Alarms::new(self.span, suppress);
+        Ok(DistinctKind { span: self.span, least: self.at_least, formula: None, alarms })
     }
 }
 
@@ -40,7 +42,16 @@ pub(super) struct Values {
 pub(super) struct DistinctKind {
     span: i64,
     least: u32,
+    /// Which values there must be, if their number is not enough.
+    formula: Option<Combination>,
     alarms: Alarms,
+}
+
+impl DistinctKind {
+    /// One that asks which of `at_least` values, numbers from 0 on, there are.
+    pub(super) fn with_formula(self, formula: Combination) -> Self {
+        Self { formula: Some(formula), ..self }
+    }
 }
 
 impl Kind for DistinctKind {
@@ -50,7 +61,11 @@ impl Kind for DistinctKind {
         state.recent.expire(hit.time - self.span);
         state.recent.see(hit, self.least);
         let values = state.recent.len();
-        if self.alarms.judge(&mut state.alarm, hit.time, values >= self.least as usize) {
+        let holds = match &self.formula {
+            None => values >= self.least as usize,
+            Some(formula) => formula.is_true(&|value| state.recent.has(value as u64)),
+        };
+        if self.alarms.judge(&mut state.alarm, hit.time, holds) {
             let first = state.recent.first().unwrap_or(Anchor::at(hit));
             let (count, value, threshold) = (values as u64, values as f64, f64::from(self.least));
             emit(Fired { count, value, threshold, ..Fired::at(hit, self.span, first) });

@@ -5,6 +5,7 @@
 //! time cannot be true counts at the time when it was read.
 //! Never: keeps a batch.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use logweir_parsers::{KeyId, key};
@@ -203,6 +204,11 @@ impl Match {
         (self.hit.time, self.hit.event)
     }
 
+    /// Its place among those of its event and time: the last step first, since a step goes on from an event before its own.
+    pub(super) fn rank(&self) -> (Reverse<u32>, u64, u64) {
+        (Reverse(self.hit.steps), self.hit.value, self.hit.number.to_bits())
+    }
+
     /// What is kept of an event. `text` holds its group, and is used up.
     pub(super) fn new(
         key: u128,
@@ -224,6 +230,17 @@ impl Match {
         }
         let group_len = u32::try_from(group_len).unwrap_or(0);
         Self { key, hit, text: kept, group_len, path: Arc::clone(&path.0), offset: event.offset }
+    }
+
+    /// A match that stands for others, of which this is the last if its line is known. `group` are the values of its group.
+    pub(super) fn again(key: u128, hit: Hit, group: Vec<u8>, last: Option<&Self>) -> Self {
+        let (mut text, mut path, mut offset) = (group, SharedPath::default().0, 0);
+        let group_len = u32::try_from(text.len()).unwrap_or(0);
+        if let Some(last) = last {
+            text.extend_from_slice(&last.text[last.group_len as usize..]);
+            (path, offset) = (Arc::clone(&last.path), last.offset);
+        }
+        Self { key, hit, text: text.into(), group_len, path, offset }
     }
 
     /// The JSON of the group's values, each with [`GROUP_END`].

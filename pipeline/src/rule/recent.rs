@@ -21,6 +21,11 @@ impl Recent {
         self.0.len()
     }
 
+    /// Whether it has the value.
+    pub(super) fn has(&self, value: u64) -> bool {
+        self.0.iter().any(|(known, _)| *known == value)
+    }
+
     /// When and where the stalest value was seen last.
     pub(super) fn first(&self) -> Option<Anchor> {
         self.0.first().map(|(_, seen)| *seen)

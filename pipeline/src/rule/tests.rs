@@ -4,6 +4,7 @@
 //! saved and loaded between hits, and all hits at once.
 
 mod cases;
+mod closing;
 mod models;
 mod table;
 mod windows;

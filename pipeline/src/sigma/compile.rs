@@ -107,7 +107,8 @@ impl Compiler<'_> {
         values.collect()
     }
 
-    fn names(&self, field: &str) -> Vec<String> {
+    /// The names that a field of Sigma has here: one at least.
+    pub(super) fn names(&self, field: &str) -> Vec<String> {
         let names = (self.options.field_names)(field, self.log_source);
         if names.is_empty() { vec![field.to_owned()] } else { names }
     }

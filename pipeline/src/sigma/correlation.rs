@@ -34,6 +34,8 @@ pub struct CorrelationDocument {
     pub fields: Vec<String>,
     /// Whether the rules alert by themselves too.
     pub generate: bool,
+    /// A hash of what it asks for.
+    pub digest: u64,
 }
 
 /// One name for fields that have other names in other rules.
@@ -215,7 +217,8 @@ impl CorrelationDocument {
         };
         let group_by = section.texts("group-by")?;
         let aliases = aliases(section)?;
-        Ok(Self { metadata, kind, rules, group_by, aliases, timespan, condition, fields, generate })
+        let digest = root.digest(&["correlation"]);
+        Ok(Self { metadata, kind, rules, group_by, aliases, timespan, condition, fields, generate, digest })
     }
 }
 

@@ -78,6 +78,11 @@ pub(super) struct Entry {
 }
 
 impl Detection {
+    /// Whether it depends on what placeholders stand for.
+    pub(super) fn expands(&self) -> bool {
+        self.selections.iter().any(|(_, selection)| selection.expands())
+    }
+
     /// Reads a mapping whose other keys are `reserved`.
     pub(super) fn of(section: &Section<'_>, reserved: &[&str]) -> Result<Self, Fault> {
         let condition = section.required("condition")?;
@@ -95,6 +100,18 @@ impl Detection {
             }
         }
         Ok(Self { selections, formulas: formulas? })
+    }
+}
+
+impl Selection {
+    /// Whether some of its values depend on placeholders.
+    fn expands(&self) -> bool {
+        match self {
+            Self::Fields(entries) => {
+                entries.iter().any(|entry| entry.item.split('|').any(|modifier| modifier == "expand"))
+            }
+            Self::Any(members) => members.iter().any(Self::expands),
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct RuleDocument {
     pub detection: Detection,
     /// Whether it alerts by itself though a correlation uses it.
     pub generate: bool,
+    /// A hash of what it asks of them.
+    pub digest: u64,
 }
 
 /// What is left out of rules.
@@ -45,6 +47,8 @@ pub struct FilterDocument {
     pub targets: FilterTargets,
     /// What must also be true for these rules to match.
     pub detection: Detection,
+    /// A hash of that.
+    pub digest: u64,
 }
 
 /// The rules that a filter is for.
@@ -90,6 +94,7 @@ impl Document {
                 log_source: LogSource::of(&root.required("logsource")?.section("logsource")?)?,
                 detection: Detection::of(&root.required("detection")?.section("detection")?, &["timeframe"])?,
                 generate: root.truth("generate")?.unwrap_or(false),
+                digest: root.digest(&["logsource", "detection"]),
             })),
         }
     }
@@ -103,7 +108,8 @@ fn filter(metadata: Metadata, root: &Section<'_>, filter: &Section<'_>) -> Resul
     filter.required("rules")?;
     let rules = filter.texts("rules")?;
     let targets = if rules == ["any"] { FilterTargets::Any } else { FilterTargets::Named(rules) };
-    Ok(FilterDocument { metadata, log_source, targets, detection: Detection::of(filter, &["rules"])? })
+    let (detection, digest) = (Detection::of(filter, &["rules"])?, root.digest(&["logsource", "filter"]));
+    Ok(FilterDocument { metadata, log_source, targets, detection, digest })
 }
 
 /// The documents of the file `file`, each with its line, or why it is not loaded.

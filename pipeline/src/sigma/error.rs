@@ -105,6 +105,18 @@ pub enum SigmaError {
     /// A condition of a correlation contradicts itself or its type.
     #[error("the condition of the correlation {0}")]
     Correlation(&'static str),
+    /// The timespan is longer than any rule remembers.
+    #[error("the `timespan` of the correlation is longer than 400 days")]
+    Timespan,
+    /// Too many rules one after the other.
+    #[error("a `temporal_ordered` correlation can have {0} rules at most")]
+    Steps(usize),
+    /// What it asks for is too much to remember.
+    #[error("the correlation asks for too much: {0}")]
+    Detector(String),
+    /// Nothing here can be what a rule of the correlation is about.
+    #[error("`{0}` is for another log source than this one, so its rules never come together here")]
+    OtherLogSource(String),
     /// Another document has the same name.
     #[error("`{name}` is also the id or name of a document in {file}, which is loaded")]
     Duplicate {

@@ -1,108 +1,24 @@
-//! Correlations with their references resolved.
+//! What correlations name, found.
 //!
-//! Owns: [`Correlation`] as a detector needs it: its rules and fields as numbers.
+//! Owns: [`Resolver`], from correlations as they are written to those that can run.
 //! Promises: every correlation stands after those that it is about, so there is no circle; each group field and each value has a place in every
-//! rule.
+//! rule; each has a detector.
 //! Never: counts anything.
 
 use std::collections::HashMap;
 
-use logweir_parsers::KeyId;
+use xxhash_rust::xxh3::Xxh3;
 
+use super::Options;
 use super::compile::Compiler;
-use super::correlation::{Bounds, CorrelationCondition, CorrelationDocument, CorrelationKind};
+use super::correlation::{CorrelationCondition, CorrelationDocument};
+use super::detector::{Asked, detector};
 use super::document::Document;
 use super::error::{Refused, SigmaError};
 use super::formula::Formula;
+use super::resolved::{Correlation, FieldSource, Member, Source};
 use super::set::{Loaded, Rule, is_named};
-use super::{Metadata, Options};
-
-/// A rule about what other rules match, ready for a detector.
-#[derive(Clone, Debug)]
-pub struct Correlation {
-    /// What it says about itself.
-    pub metadata: Metadata,
-    /// What it computes.
-    pub kind: CorrelationKind,
-    /// The rules that it is about, in their order.
-    pub members: Vec<Member>,
-    /// The names of the group fields as they are written; empty for one group of all events.
-    pub group_by: Vec<String>,
-    /// How far apart the events may be, in nanoseconds.
-    pub timespan: i64,
-    /// When it is true.
-    pub condition: MemberCondition,
-    /// Whether its result is an alert, and not only part of another correlation.
-    pub alerts: bool,
-    /// Its file, as the caller calls it.
-    pub file: String,
-    /// Its line there.
-    pub line: u64,
-}
-
-/// One of the rules of a correlation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Which.
-    pub source: Source,
-    /// Where the value of each group field stands.
-    pub group: Vec<FieldSource>,
-    /// Where each part of what is counted, summed or averaged stands.
-    pub values: Vec<FieldSource>,
-}
-
-/// What matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// The rule of this place in the set.
-    Rule(usize),
-    /// The correlation of this place in the set.
-    Correlation(usize),
-}
-
-/// Where a value stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FieldSource {
-    /// In the event, under the first of these keys that it has.
-    Event(Vec<KeyId>),
-    /// It is the group field of this place of the correlation that matched.
-    Group(usize),
-}
-
-/// When a correlation is true.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MemberCondition {
-    /// When what is computed is within these bounds; a temporal one computes how many of its rules matched.
-    Bounds(Bounds),
-    /// When these of its rules matched.
-    Combination(Combination),
-}
-
-/// Rules joined by `and`, `or` and `not`; by their place in the correlation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Combination {
-    /// This one.
-    Member(usize),
-    /// Not this.
-    Not(Box<Combination>),
-    /// All of these.
-    All(Vec<Combination>),
-    /// One of these.
-    Any(Vec<Combination>),
-}
-
-impl Combination {
-    /// The answer when those members matched.
-    #[must_use]
-    pub fn is_true(&self, matched: &dyn Fn(usize) -> bool) -> bool {
-        match self {
-            Self::Member(place) => matched(*place),
-            Self::Not(member) => !member.is_true(matched),
-            Self::All(members) => members.iter().all(|member| member.is_true(matched)),
-            Self::Any(members) => members.iter().any(|member| member.is_true(matched)),
-        }
-    }
-}
+use crate::rule::Combination;
 
 /// What correlations are resolved with.
 pub(super) struct Resolver<'a> {
@@ -222,33 +138,58 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        let mut members = Vec::new();
+        let (mut members, mut names) = (Vec::new(), Vec::new());
         for (rule, source) in document.rules.iter().zip(&sources) {
             let field = |name: &String| self.field(document, rule, name, *source, states, correlations);
-            members.push(Member {
-                source: *source,
-                group: document.group_by.iter().map(field).collect::<Result<_, _>>()?,
-                values: document.fields.iter().map(field).collect::<Result<_, _>>()?,
-            });
+            let group = document.group_by.iter().map(field).collect::<Result<Vec<_>, _>>()?;
+            let (group, shown): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+            let values = document.fields.iter().map(|name| field(name).map(|(value, _)| value));
+            members.push(Member { source: *source, group, values: values.collect::<Result<_, _>>()? });
+            names.push(shown);
         }
-        let condition = match &document.condition {
-            CorrelationCondition::Bounds(bounds) => MemberCondition::Bounds(bounds.clone()),
+        let asked = match &document.condition {
+            CorrelationCondition::Bounds(bounds) => Asked::Bounds(bounds),
             CorrelationCondition::Formula(formula) => {
-                MemberCondition::Combination(self.combination(formula, &sources, states)?)
+                Asked::Combination(self.combination(formula, &sources, states)?)
             }
         };
+        let shown = document.group_by.iter().enumerate().map(|(place, written)| {
+            let first = &names[0][place];
+            let is_common = names.iter().all(|names| names[place] == *first);
+            if is_common { first.clone() } else { written.clone() }
+        });
         let correlation = Correlation {
             metadata: document.metadata.clone(),
             kind: document.kind,
+            detector: detector(document, asked)?,
+            digest: self.digest(document, &members, correlations),
             members,
             group_by: document.group_by.clone(),
+            shown: shown.collect(),
             timespan: document.timespan,
-            condition,
             alerts: true,
             file: loaded.file.clone(),
             line: loaded.line,
         };
         Ok((correlation, document.generate))
+    }
+
+    fn digest(
+        &self,
+        document: &CorrelationDocument,
+        members: &[Member],
+        correlations: &[Correlation],
+    ) -> u64 {
+        let mut hash = Xxh3::new();
+        hash.update(&document.digest.to_le_bytes());
+        for member in members {
+            let digest = match member.source {
+                Source::Rule(place) => self.rules[place].digest,
+                Source::Correlation(place) => correlations[place].digest,
+            };
+            hash.update(&digest.to_le_bytes());
+        }
+        hash.digest()
     }
 
     fn source(&self, rule: &str, states: &[State]) -> Result<Source, SigmaError> {
@@ -262,7 +203,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Where a field or alias of the correlation stands in what the rule matches.
+    /// Where a field or alias of the correlation stands in what the rule matches, and its name in an alert.
     fn field(
         &self,
         document: &CorrelationDocument,
@@ -271,7 +212,7 @@ impl<'a> Resolver<'a> {
         source: Source,
         states: &[State],
         correlations: &[Correlation],
-    ) -> Result<FieldSource, SigmaError> {
+    ) -> Result<(FieldSource, String), SigmaError> {
         let alias = document.aliases.iter().find(|alias| alias.name == name);
         let field = match alias {
             None => name,
@@ -285,13 +226,16 @@ impl<'a> Resolver<'a> {
         match source {
             Source::Rule(place) => {
                 let log_source = &self.rules[place].log_source;
-                Compiler { options: self.options, log_source }.keys(field).map(FieldSource::Event)
+                let compiler = Compiler { options: self.options, log_source };
+                let shown = compiler.names(field).swap_remove(0);
+                compiler.keys(field).map(|keys| (FieldSource::Event(keys), shown))
             }
             Source::Correlation(place) => {
-                let group = correlations[place].group_by.iter().position(|own| own == field);
+                let inner = &correlations[place];
+                let group = inner.group_by.iter().position(|own| own == field);
                 let missing =
                     || SigmaError::NoField { correlation: rule.to_owned(), field: field.to_owned() };
-                group.map(FieldSource::Group).ok_or_else(missing)
+                group.map(|place| (FieldSource::Group(place), inner.shown[place].clone())).ok_or_else(missing)
             }
         }
     }

@@ -7,11 +7,14 @@
 
 use std::collections::HashMap;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::compile::{Compiled, Compiler, spend};
 use super::document::{Document, FilterDocument, FilterTargets, RuleDocument, documents};
 use super::error::{Fault, Refused, SigmaError};
-use super::resolve::{Correlation, Resolver, Source};
-use super::{LogSource, Metadata, Options, TESTS_MAX};
+use super::resolve::Resolver;
+use super::resolved::{Correlation, Source};
+use super::{Detection, LogSource, Metadata, Options, TESTS_MAX};
 use crate::matcher::Condition;
 
 /// A rule about single events, ready to be asked.
@@ -23,6 +26,8 @@ pub struct Rule {
     pub log_source: LogSource,
     /// What it asks of them, filters included.
     pub condition: Condition,
+    /// A hash of that and of the log source.
+    pub digest: u64,
     /// Whether a match is an alert, and not only part of a correlation.
     pub alerts: bool,
     /// Its file, as the caller calls it.
@@ -108,11 +113,14 @@ impl Loader {
     fn finish(mut self, options: &Options<'_>) -> (RuleSet, Vec<Refused>) {
         let mut compiled = HashMap::new();
         for (number, loaded) in self.documents.iter().enumerate() {
-            let Document::Rule(RuleDocument { log_source, detection, .. }) = &loaded.document else {
+            let Document::Rule(RuleDocument { log_source, detection, digest, .. }) = &loaded.document else {
                 continue;
             };
             match (Compiler { options, log_source }).compile(detection) {
-                Ok(condition) => drop(compiled.insert(number, condition)),
+                Ok(condition) => {
+                    let digest = digest ^ expanded(detection, options);
+                    compiled.insert(number, (condition, digest));
+                }
                 Err(fault) => self.refused.push(loaded.refused(fault)),
             }
         }
@@ -128,13 +136,14 @@ impl Loader {
         let mut generates = HashMap::new();
         for (number, loaded) in self.documents.iter().enumerate() {
             let Document::Rule(document) = &loaded.document else { continue };
-            let Some(Compiled { condition, .. }) = compiled.remove(&number) else { continue };
+            let Some((Compiled { condition, .. }, digest)) = compiled.remove(&number) else { continue };
             places.insert(number, rules.len());
             generates.extend(document.generate.then_some((Source::Rule(rules.len()), true)));
             rules.push(Rule {
                 metadata: document.metadata.clone(),
                 log_source: document.log_source.clone(),
                 condition,
+                digest,
                 alerts: true,
                 file: loaded.file.clone(),
                 line: loaded.line,
@@ -158,7 +167,7 @@ impl Loader {
     fn filter(
         &self,
         filter: &FilterDocument,
-        rules: &mut HashMap<usize, Compiled>,
+        rules: &mut HashMap<usize, (Compiled, u64)>,
         options: &Options<'_>,
     ) -> Result<(), Fault> {
         let mut filtered = Vec::new();
@@ -167,7 +176,7 @@ impl Loader {
                 continue;
             };
             // The rule is not there when it was refused; the filter has nothing to do then.
-            let Some(rule) = rules.get(&target) else { continue };
+            let Some((rule, digest)) = rules.get(&target) else { continue };
             let Compiled { condition, tests } =
                 Compiler { options, log_source }.compile(&filter.detection)?;
             let mut left = TESTS_MAX;
@@ -175,7 +184,8 @@ impl Loader {
                 .and_then(|()| spend(&mut left, tests))
                 .map_err(|error| error.at(0))?;
             let condition = Condition::All(vec![rule.condition.clone(), condition]);
-            filtered.push((target, Compiled { condition, tests: rule.tests + tests }));
+            let digest = digest.rotate_left(1) ^ filter.digest ^ expanded(&filter.detection, options);
+            filtered.push((target, (Compiled { condition, tests: rule.tests + tests }, digest)));
         }
         rules.extend(filtered);
         Ok(())
@@ -208,6 +218,11 @@ impl Loader {
         }
         Ok(targets)
     }
+}
+
+/// A hash of what placeholders stand for, as far as a detection depends on them.
+fn expanded(detection: &Detection, options: &Options<'_>) -> u64 {
+    if detection.expands() { xxh3_64(format!("{:?}", options.placeholders).as_bytes()) } else { 0 }
 }
 
 /// Whether a refused document has this id or name.

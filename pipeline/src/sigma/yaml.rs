@@ -10,6 +10,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::NonFiniteFloatPolicy;
 use serde_saphyr::{Options, Spanned};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::DOCUMENTS_MAX;
 use super::error::{Fault, SigmaError};
@@ -100,6 +101,28 @@ impl Node {
         }
     }
 
+    /// Adds what it says to a hash, wherever it stands.
+    pub(super) fn hash(&self, hash: &mut Xxh3) {
+        let text = |text: &str, hash: &mut Xxh3| {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        };
+        match &self.value {
+            Value::List(items) => {
+                text(&format!("list {}", items.len()), hash);
+                items.iter().for_each(|item| item.hash(hash));
+            }
+            Value::Map(entries) => {
+                text(&format!("map {}", entries.len()), hash);
+                for (key, node) in entries {
+                    text(key, hash);
+                    node.hash(hash);
+                }
+            }
+            scalar => text(&format!("{scalar:?}"), hash),
+        }
+    }
+
     /// The mapping that this is, as the section `name`.
     pub(super) fn section(&self, name: &'static str) -> Result<Section<'_>, Fault> {
         match &self.value {
@@ -125,6 +148,13 @@ impl<'a> Section<'a> {
     pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
         let (_, node) = self.entries.iter().find(|(name, _)| name == key)?;
         Some(node).filter(|node| !matches!(node.value, Value::Null))
+    }
+
+    /// A hash of what these keys say, wherever that stands.
+    pub(super) fn digest(&self, keys: &[&str]) -> u64 {
+        let mut hash = Xxh3::new();
+        keys.iter().filter_map(|key| self.get(key)).for_each(|node| node.hash(&mut hash));
+        hash.digest()
     }
 
     /// The value of a key that must be there.

@@ -35,11 +35,36 @@ window = { sliding = "10s" }
 count = { at_least = 20 }
 suppress = "1m"
 
+[rules.correlations]
+inputs = ["readings"]
+sigma = { paths = ["{here}/sensors.yml"], log_source = { product = "sensor" } }
+suppress = "20s"
+
 [outputs.store]
 type = "elasticsearch"
 inputs = ["per_minute", "per_two_minutes", "rules"]
 urls = ["{store}"]
 "#;
+
+/// A correlation that is judged at each reading, one that is when a timespan is over, and one about both.
+const CORRELATIONS: &str = "
+title: Reading
+name: reading
+logsource: {product: sensor}
+detection: {temperature: {kind: temperature}, condition: temperature}
+---
+title: Many readings
+id: c-1
+correlation: {type: event_count, rules: reading, group-by: sensor, timespan: 10s, condition: {gte: 20}, generate: false}
+---
+title: Not many readings
+id: c-2
+correlation: {type: event_count, rules: reading, group-by: sensor, timespan: 10s, condition: {lt: 14}}
+---
+title: Many, then not many
+id: c-3
+correlation: {type: temporal_ordered, rules: [c-1, c-2], group-by: sensor, timespan: 1m, generate: true}
+";
 
 /// Count and sum by minute and sensor.
 type Windows = BTreeMap<(i64, String), (u64, u64)>;
@@ -73,6 +98,7 @@ fn assert_windows(store: &Store, expected: &Windows) {
 
 fn config(scene: &Scene, store: &Store, before: &str) {
     let further = FURTHER.replace("{store}", &store.url());
+    scene.write("sensors.yml", CORRELATIONS);
     scene.write_config(&format!("{before}{CONFIG}{further}"));
 }
 
@@ -125,7 +151,7 @@ fn windows_and_alerts_are_the_same_whenever_the_daemon_is_killed() {
     }
     assert_windows(&store, &expected);
     // The clock alone would close the windows of windows after the fourth.
-    for (name, most) in [("per_two_minutes", 4), ("many", usize::MAX)] {
+    for (name, most) in [("per_two_minutes", 4), ("many", usize::MAX), ("correlations", usize::MAX)] {
         let of = |store: &Store| {
             let mut documents = stored(store, name).into_iter().map(without_evidence).collect::<Vec<_>>();
             documents.sort();

@@ -15,6 +15,7 @@ use super::super::error::Place;
 use super::super::schema::table;
 use super::super::value::tables::{Nested, Renames};
 use super::super::value::{At, Description, Integer, Value};
+use super::placeholders::PlaceholderLists;
 
 table! {
     /// The kinds: a rule has one of these keys, or none.
@@ -194,6 +195,9 @@ table! {
         log_source: Nested<LogSourceKeys>,
         /// The names here of fields of Sigma, beside those that every log source has: `{ "c-uri" = "url.original" }`.
         fields: Option<Renames>,
+        /// What `%name%` stands for in rules with the modifier `expand`: lists of values, or files with one value a line. A rule
+        /// with a name that is not here is not loaded, which is told.
+        placeholders: Option<PlaceholderLists>,
     }
 }
 

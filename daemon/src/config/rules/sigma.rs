@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logweir_pipeline::Keys;
-use logweir_pipeline::matcher::{Condition, Placeholders};
-use logweir_pipeline::rule::{Level, RuleText, SigmaConfig};
-use logweir_pipeline::sigma::{self, LogSource, Metadata, Options, RuleSet};
+use logweir_pipeline::matcher::Condition;
+use logweir_pipeline::rule::{Limits, SigmaConfig, SigmaRules};
+use logweir_pipeline::sigma::{self, LogSource, Options, Refused, RuleSet};
+use logweir_pipeline::watermark::TimeLimits;
 
 use super::super::decode::Decoder;
 use super::super::error::{Diagnostic, Place};
@@ -55,6 +56,7 @@ pub(super) fn load(
     name: &str,
     written: At<Nested<SigmaKeys>>,
     condition: Option<Condition>,
+    bounds: (TimeLimits, Limits),
     keys: &Arc<Keys>,
     decoder: &mut Decoder<'_>,
 ) -> Option<SigmaConfig> {
@@ -66,23 +68,28 @@ pub(super) fn load(
         let mut names = own.chain(FIELDS.iter().copied()).filter(|(known, _)| *known == field);
         names.next().map(|(_, name)| name.to_owned()).into_iter().collect()
     };
+    let placeholders = written.placeholders.map(|lists| lists.read(decoder).ok_or(())).transpose().ok()?;
     let files = files(&written.paths, decoder)?;
     let options = Options {
         file_bytes_max: sigma::FILE_BYTES_MAX,
         field_names: &field_names,
         keys,
-        placeholders: &Placeholders::new(),
+        placeholders: &placeholders.unwrap_or_default(),
     };
-    let (set, refused) = RuleSet::load(files, &options);
-    let mut problems = refused.iter().map(ToString::to_string).collect::<Vec<_>>();
-    problems.extend(set.correlations.iter().map(|correlation| {
-        let (file, line, title) = (&correlation.file, correlation.line, &correlation.metadata.title);
-        format!("{file}:{line}: \"{title}\": correlations are not run yet; `count`, `distinct` and `sequence` rules are like them")
-    }));
-    tell(&problems, place, decoder);
-    let rules = set.rules.into_iter().filter(|rule| rule.alerts && rule.log_source.covers(&log_source));
-    let rules = rules.map(|rule| (text(rule.metadata, &rule.file), rule.condition)).collect::<Vec<_>>();
-    if rules.is_empty() {
+    let (set, mut refused) = RuleSet::load(files, &options);
+    let config = match SigmaConfig::new(name.to_owned(), condition, bounds, set, &log_source) {
+        Ok((config, others)) => {
+            refused.extend(others);
+            Some(config)
+        }
+        Err(error) => {
+            decoder.report(Diagnostic::error(error.to_string()).at(place, "these are too many"));
+            None
+        }
+    };
+    tell(&refused, place, decoder);
+    let config = config?;
+    if config.rules() == 0 {
         decoder.report(
             Diagnostic::error("there is no rule for this log source")
                 .at(place, "expected rules that are for it")
@@ -90,10 +97,10 @@ pub(super) fn load(
         );
         return None;
     }
-    match SigmaConfig::new(name.to_owned(), condition, rules) {
-        Ok(config) => Some(config),
+    match SigmaRules::operator(config.clone()) {
+        Ok(_) => Some(config),
         Err(error) => {
-            decoder.report(Diagnostic::error(error.to_string()).at(place, "these are too many"));
+            decoder.report(Diagnostic::error(format!("{name}: {error}")).at(place, "in this rule"));
             None
         }
     }
@@ -112,7 +119,7 @@ fn log_source(keys: LogSourceKeys, place: Place, decoder: &mut Decoder<'_>) -> O
 }
 
 /// Warns of rules that were not loaded.
-fn tell(problems: &[String], place: Place, decoder: &mut Decoder<'_>) {
+fn tell(problems: &[Refused], place: Place, decoder: &mut Decoder<'_>) {
     for problem in problems.iter().take(TOLD_MAX) {
         decoder
             .report(Diagnostic::warning(format!("a rule is not loaded: {problem}")).at(place, "from here"));
@@ -122,26 +129,6 @@ fn tell(problems: &[String], place: Place, decoder: &mut Decoder<'_>) {
         decoder.report(
             Diagnostic::warning(format!("{rest} further rules are not loaded")).at(place, "from here"),
         );
-    }
-}
-
-/// What a rule says of itself. Without an id it is known by its file and title.
-fn text(metadata: Metadata, file: &str) -> RuleText {
-    let level = metadata.level.map_or(Level::Medium, |level| match level {
-        sigma::Level::Informational => Level::Informational,
-        sigma::Level::Low => Level::Low,
-        sigma::Level::Medium => Level::Medium,
-        sigma::Level::High => Level::High,
-        sigma::Level::Critical => Level::Critical,
-    });
-    RuleText {
-        id: metadata.id.unwrap_or_else(|| format!("{file}: {}", metadata.title)),
-        title: metadata.title,
-        level,
-        description: metadata.description,
-        author: metadata.author,
-        references: metadata.references,
-        tags: metadata.tags,
     }
 }
 
@@ -155,7 +142,7 @@ fn files(paths: &At<Vec<At<String>>>, decoder: &mut Decoder<'_>) -> Option<Vec<(
             found.sort();
             found
                 .iter()
-                .map(|file| Ok((file.display().to_string(), read(file)?)))
+                .map(|file| Ok((file.display().to_string(), read_text(file)?)))
                 .collect::<io::Result<Vec<_>>>()
         });
         match read {
@@ -196,7 +183,7 @@ fn find(path: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 /// The text of a file, as far as a loader that refuses long ones needs it.
-fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
     use io::Read;
     let mut bytes = Vec::new();
     let most = sigma::FILE_BYTES_MAX as u64 + 1;

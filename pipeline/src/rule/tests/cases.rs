@@ -1,7 +1,10 @@
 //! What other engines got wrong, and settings that make no sense.
 
 use super::*;
-use crate::rule::{Absence, Bounds, Count, CountWindow, Distinct, Leaky, Percentile, SPAN_MAX, Sequence};
+use crate::rule::{
+    Absence, Bounds, Closing, Combination, Combined, Count, CountWindow, Distinct, Leaky, Measure,
+    Percentile, SPAN_MAX, Sequence,
+};
 
 const SECOND: i64 = 1000 * MILLISECOND;
 
@@ -124,6 +127,17 @@ fn settings_that_make_no_sense_are_refused() {
         window(hopping(100_000, 99_999, 0), Some(1), None),
         window(hopping(6, 2, 0), Some(3), Some(2)),
         window(CountWindow::Session { gap: 5, max: 4 }, Some(1), None),
+        RuleKind::Closing(Closing { span: 1, measure: Measure::Count, bounds: Bounds::default() }),
+        RuleKind::Closing(Closing {
+            span: 1,
+            measure: Measure::Distinct,
+            bounds: Bounds { below: Some(4096.0), ..Bounds::default() },
+        }),
+        RuleKind::Combined(Combined {
+            span: 1,
+            members: 1,
+            formula: Combination::Not(Box::new(Combination::Member(0))),
+        }),
         RuleKind::Absence(Absence { span: -1 }),
         RuleKind::Distinct(Distinct { span: 1, at_least: 0 }),
         RuleKind::Leaky(Leaky { capacity: u32::MAX, leak: SPAN_MAX }),

@@ -4,8 +4,8 @@ use logweir_benchmarks::Random;
 
 use super::*;
 use crate::rule::{
-    Absence, Average, Bounds, BurnRate, BurnWindows, Count, CountWindow, Distinct, Leaky, NewValue,
-    Percentile, Ratio, Sequence, SnapshotError, Spike, Sum, Usage,
+    Absence, Average, Bounds, BurnRate, BurnWindows, Closing, Combination, Combined, Count, CountWindow,
+    Distinct, Leaky, Measure, NewValue, Percentile, Ratio, Sequence, SnapshotError, Spike, Sum, Usage,
 };
 
 const SECOND: i64 = 1000 * MILLISECOND;
@@ -23,6 +23,7 @@ fn limited(kind: &RuleKind, max_keys: u32) -> Box<dyn Detector> {
 fn kinds() -> Vec<RuleKind> {
     let bounds = Bounds { above: Some(30.0), ..Bounds::default() };
     let (span, at_least) = (10 * SECOND, 2);
+    let closing = |measure| RuleKind::Closing(Closing { span, measure, bounds });
     let window = |window, at_most| RuleKind::Count(Count { window, at_least: Some(2), at_most });
     vec![
         RuleKind::Absence(Absence { span }),
@@ -37,6 +38,11 @@ fn kinds() -> Vec<RuleKind> {
         window(CountWindow::Hopping { size: span, every: SECOND, offset: 0 }, None),
         window(CountWindow::Hopping { size: span, every: SECOND, offset: 0 }, Some(3)),
         window(CountWindow::Session { gap: SECOND, max: span }, Some(3)),
+        closing(Measure::Count),
+        closing(Measure::Sum),
+        closing(Measure::Distinct),
+        closing(Measure::Median),
+        RuleKind::Combined(Combined { span, members: 2, formula: Combination::Member(1) }),
         RuleKind::Distinct(Distinct { span, at_least: 3 }),
         RuleKind::Leaky(Leaky { capacity: 3, leak: SECOND }),
         RuleKind::Match,

@@ -6,9 +6,12 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-use super::super::{Absence, Count, CountWindow, Distinct, Leaky, Level, Ratio, Sequence};
+use super::super::{
+    Absence, Count, CountWindow, Distinct, Leaky, Level, Ratio, RuleKind, SECOND, Sequence, SigmaConfig,
+    SigmaRules, sigma,
+};
 use super::*;
-use crate::event::{ConstantSet, EventFlags, Keys, Origin, OwnOrigin, Span};
+use crate::event::{ConstantSet, EventFlags, Keys, Origin, OwnOrigin, Span, Value};
 use crate::matcher::{Item, Literal};
 use crate::operator::Emitted;
 use crate::snapshot::SnapshotError;
@@ -17,6 +20,54 @@ use crate::testing;
 
 const LATENESS: i64 = 25;
 const TIMES: TimeLimits = TimeLimits { lateness: LATENESS, idle_after: i64::MAX, future_limit: i64::MAX / 4 };
+
+/// Correlations of Sigma of every kind of detector, some of them about others.
+const SIGMA: &str = "
+title: Failure
+name: failed
+logsource: {product: linux}
+detection: {s: {outcome: failure}, condition: s}
+---
+title: Success
+name: succeeded
+logsource: {product: linux}
+detection: {s: {outcome: success}, condition: s}
+---
+title: Many
+name: many
+correlation: {type: event_count, rules: [failed], group-by: [ip], timespan: 40s, condition: {gte: 3}, generate: true}
+---
+title: Few
+name: few
+correlation: {type: event_count, rules: [failed, succeeded], group-by: [ip], timespan: 12s, condition: {lt: 3}}
+---
+title: Users
+correlation: {type: value_count, rules: [failed], group-by: [ip], timespan: 50s, condition: {gte: 3, field: who}}
+---
+title: In order
+correlation: {type: temporal_ordered, rules: [failed, succeeded], group-by: [ip], timespan: 30s}
+---
+title: Only failures
+correlation: {type: temporal, rules: [failed, succeeded], group-by: [ip], timespan: 20s, condition: failed and not succeeded}
+---
+title: One or the other
+correlation: {type: temporal, rules: [failed, succeeded, few], group-by: [ip], timespan: 9s, condition: failed and (succeeded or few)}
+---
+title: Sum
+correlation: {type: value_sum, rules: [succeeded], group-by: [who], timespan: 60s, condition: {gt: 4, field: number}}
+---
+title: Median
+correlation: {type: value_median, rules: [succeeded, failed], group-by: [who], timespan: 15s, condition: {lte: 2, field: number}}
+---
+title: Few and many
+correlation: {type: temporal_ordered, rules: [few, many], group-by: [ip], timespan: 60s, generate: true}
+";
+
+/// Sigma knows no time shorter than a second; windows that end between seconds are judged later.
+const SIGMA_TICK: i64 = SECOND * 7 / 10;
+
+/// The number of the kinds; the last is Sigma.
+const KINDS: usize = 10;
 
 /// One event.
 #[derive(Clone, Debug)]
@@ -61,29 +112,59 @@ struct Lab {
     /// Where the next login of each stream stands.
     offsets: Vec<u64>,
     scratch: Scratch,
-    config: RuleConfig,
+    made: Made,
 }
 
-impl Lab {
-    fn new(number: usize) -> Self {
-        let keys = Keys::new(100);
-        let (kind, reads, only_failures) = rules(&keys).swap_remove(number);
-        let config = RuleConfig {
+/// How an operator is made.
+enum Made {
+    Rule(Box<RuleConfig>),
+    Sigma(SigmaConfig),
+}
+
+impl Made {
+    fn of(number: usize, keys: &Arc<Keys>) -> Self {
+        if number == KINDS - 1 {
+            let times = TimeLimits { lateness: LATENESS * SIGMA_TICK, ..TIMES };
+            let (config, refused) = sigma::tests::section(keys, SIGMA, times);
+            assert_eq!(refused, [""; 0]);
+            return Self::Sigma(config);
+        }
+        let (kind, reads, only_failures) = rules(keys).swap_remove(number);
+        Self::Rule(Box::new(RuleConfig {
             name: "test".to_owned(),
             text: RuleText { title: "A test".to_owned(), id: "t".to_owned(), ..RuleText::default() },
-            condition: only_failures.then(|| condition(&keys, "outcome", "failure")),
+            condition: only_failures.then(|| condition(keys, "outcome", "failure")),
             by: vec![("source.ip".to_owned(), keys.intern("source.ip").unwrap())],
             kind,
             reads,
             times: TIMES,
             limits: Limits { max_keys: 1_000, suppress: None },
-        };
+        }))
+    }
+
+    fn operator(&self) -> Box<dyn Operator> {
+        match self {
+            Self::Rule(config) => Rule::operator((**config).clone()).unwrap(),
+            Self::Sigma(config) => SigmaRules::operator(config.clone()).unwrap(),
+        }
+    }
+
+    /// Nanoseconds of a time of a login.
+    fn tick(&self) -> i64 {
+        if matches!(self, Self::Sigma(_)) { SIGMA_TICK } else { 1 }
+    }
+}
+
+impl Lab {
+    fn new(number: usize) -> Self {
+        let keys = Keys::new(100);
+        let made = Made::of(number, &keys);
         let meta = Arc::new(testing::source(ConstantSet::default()));
         let stream = |id| Stream::new(id, Arc::clone(&meta), ConstantSet::default(), Position::default());
         let lab = Self {
-            rule: Rule::operator(config.clone()).unwrap(),
+            rule: made.operator(),
             offsets: vec![0; 3],
-            config,
+            made,
             keys,
             streams: (0..3).map(stream).collect(),
             scratch: Scratch::default(),
@@ -98,8 +179,9 @@ impl Lab {
         let (number, id) = (stream.id() as usize, stream.id());
         let first = self.offsets[number];
         self.offsets[number] += logins.len() as u64;
+        let tick = self.made.tick();
         let event = |(offset, login): (u64, &Login)| {
-            Batch::line(Span::default(), offset, login.time, EventFlags::default())
+            Batch::line(Span::default(), offset, login.time * tick, EventFlags::default())
         };
         let events = (first..).zip(logins).map(event).collect();
         let origin = |(at, login): (u64, &Login)| OwnOrigin {
@@ -113,11 +195,12 @@ impl Lab {
             let outcome = if login.failed { "failure" } else { "success" };
             let (source, user) = (format!("10.0.0.{}", login.source), format!("user-{}", login.user));
             for (name, text) in
-                [("outcome", outcome), ("source.ip", source.as_str()), ("user", user.as_str())]
+                [("outcome", outcome), ("source.ip", &source), ("user", &user), ("who", &user)]
             {
                 let (key, value) = (self.keys.intern(name).unwrap(), batch.make_text(text.as_bytes()));
                 batch.set(index, key, value);
             }
+            batch.set(index, self.keys.intern("number").unwrap(), Value::Integer(login.user.into()));
         }
         let selected = (0..logins.len()).map(|index| u32::try_from(index).unwrap()).collect::<Vec<_>>();
         self.rule.observe(&batch, &selected, 0, &mut self.scratch);
@@ -154,7 +237,7 @@ proptest! {
 
     #[test]
     fn any_order_within_the_lateness_and_any_split_gives_the_same_alerts(
-        rule in 0..9_usize,
+        rule in 0..KINDS,
         logins in logins(),
         shifts in prop::collection::vec(0..=LATENESS, 1..20),
         split in prop::collection::vec(1..9_usize, 1..20),
@@ -199,7 +282,7 @@ proptest! {
 
     #[test]
     fn a_process_that_is_killed_anywhere_is_followed_by_one_that_tells_the_same(
-        rule in 0..9_usize,
+        rule in 0..KINDS,
         logins in logins(),
         split in prop::collection::vec(1..9_usize, 1..20),
         (saved_after, killed_after, read_again) in (0..20_usize, 0..10_usize, 0..9_usize),
@@ -229,7 +312,7 @@ proptest! {
         lab.rule.mark();
         lab.rule.save(&[], &mut saved);
         let mut alerts = (0..killed_after).flat_map(|turn| bring_next(&mut lab, saved_after + turn)).collect::<Vec<_>>();
-        lab.rule = Rule::operator(lab.config.clone()).unwrap();
+        lab.rule = lab.made.operator();
         let again = lab.rule.restore(&saved, true, 0).unwrap();
         alerts.extend(again.iter().flat_map(|emitted| alerts_of(emitted)));
         lab.streams.iter().for_each(|stream| lab.rule.announce(stream.id(), 0));
@@ -246,19 +329,20 @@ proptest! {
 
 #[test]
 fn a_state_that_is_damaged_or_of_another_version_is_refused() {
-    let mut lab = Lab::new(0);
-    let login = |number, time| Login { number, time, source: 7, user: 1, failed: true };
-    lab.bring(0, &[login(1, 100), login(2, 130)]);
-    let mut saved = Vec::new();
-    lab.rule.save(&[], &mut saved);
-    let restored =
-        |bytes: &[u8]| Rule::operator(lab.config.clone()).unwrap().restore(bytes, true, 0).map(|_| ());
-    assert_eq!(restored(&saved), Ok(()));
-    for len in 0..saved.len() {
-        assert!(restored(&saved[..len]).is_err(), "{len} of {} bytes", saved.len());
+    for kind in [0, KINDS - 1] {
+        let mut lab = Lab::new(kind);
+        let login = |number, time| Login { number, time, source: 7, user: 1, failed: true };
+        lab.bring(0, &[login(1, 100), login(2, 130)]);
+        let mut saved = Vec::new();
+        lab.rule.save(&[], &mut saved);
+        let restored = |bytes: &[u8]| lab.made.operator().restore(bytes, true, 0).map(|_| ());
+        assert_eq!(restored(&saved), Ok(()));
+        for len in 0..saved.len() {
+            assert!(restored(&saved[..len]).is_err(), "{len} of {} bytes", saved.len());
+        }
+        saved[0] += 1;
+        assert_eq!(restored(&saved), Err(SnapshotError::Version(2)));
     }
-    saved[0] += 1;
-    assert_eq!(restored(&saved), Err(SnapshotError::Version(2)));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Documents that name others: correlations and filters.
 
 use super::*;
+use crate::rule::{
+    self, Closing, Combination, Combined, Count, CountWindow, Distinct, Measure, RuleKind, Sequence, Sum,
+};
 
 pub(super) const LOGIN: &str = "title: Login\nname: login\nid: l-1\nlogsource: {service: sshd}\n\
                      detection: {s: {what: login}, condition: s}\n---\n";
@@ -32,13 +35,15 @@ fn correlations_are_in_the_order_of_their_needs() {
     assert_eq!(member.source, Source::Rule(1));
     assert!(matches!(&member.group[..], [FieldSource::Event(keys)] if keys.len() == 1));
     assert!(matches!(&member.values[..], [_, FieldSource::Event(keys)] if keys.len() == 2));
-    let MemberCondition::Bounds(bounds) = &inner.condition else { panic!("{inner:?}") };
-    assert!(bounds.holds(3.0) && !bounds.holds(2.0) && bounds.has_only_lower());
+    assert_eq!(inner.detector, RuleKind::Distinct(Distinct { span: inner.timespan, at_least: 3 }));
+    assert_eq!(
+        (&inner.group_by[..], &inner.shown[..]),
+        (&["src_ip".to_owned()][..], &["source.ip".to_owned()][..])
+    );
     assert_eq!(outer.members[0].source, Source::Correlation(0));
     assert_eq!(outer.members[0].group, [FieldSource::Group(0)]);
     assert!(matches!(outer.members[1].group[..], [FieldSource::Event(_)]));
-    let MemberCondition::Bounds(bounds) = &outer.condition else { panic!("{outer:?}") };
-    assert_eq!(bounds.members(), [(Operator::GreaterOrEqual, 2.0)]);
+    assert_eq!(outer.detector, RuleKind::Distinct(Distinct { span: outer.timespan, at_least: 2 }));
 }
 
 #[test]
@@ -60,37 +65,99 @@ fn rules_of_a_correlation_alert_when_it_says_so() {
 }
 
 #[test]
-fn every_type_and_operator_is_read() {
-    for (body, name, inside, outside) in [
-        ("type: event_count, condition: {gte: 2, lte: 4}", "event_count", 4.0, 5.0),
-        ("type: value_count, condition: {gt: 2, field: f}", "value_count", 3.0, 2.0),
-        ("type: value_sum, condition: {lt: -1.5, field: f}", "value_sum", -2.0, -1.5),
-        ("type: value_avg, condition: {lte: 10, field: f}", "value_avg", 10.0, 10.5),
+fn every_type_and_operator_has_its_detector() {
+    let span = 86_400_000_000_000;
+    let bounds = rule::Bounds::default;
+    let closing = |measure, bounds| RuleKind::Closing(Closing { span, measure, bounds });
+    let both = (Combination::Member(0), Combination::Member(1));
+    let sliding = |at_least| {
+        let window = CountWindow::Sliding { span };
+        RuleKind::Count(Count { window, at_least: Some(at_least), at_most: None })
+    };
+    for (body, expected) in [
+        ("event_count, condition: {gt: 2}", sliding(3)),
+        ("event_count, condition: {gte: 0}", sliding(1)),
         (
-            "type: value_percentile, condition: {eq: 7, percentile: 99.9, field: f}",
-            "value_percentile",
-            7.0,
-            8.0,
+            "event_count, condition: {gte: 2, lte: 4}",
+            closing(Measure::Count, rule::Bounds { at_least: Some(2.0), at_most: Some(4.0), ..bounds() }),
         ),
-        ("type: value_median, condition: {neq: 7, field: f}", "value_median", 8.0, 7.0),
-        ("type: temporal, condition: {gte: 1}", "temporal", 1.0, 0.0),
-        ("type: temporal_ordered", "temporal_ordered", 2.0, 1.0),
+        ("value_count, condition: {gt: 2, field: f}", RuleKind::Distinct(Distinct { span, at_least: 3 })),
+        (
+            "value_count, condition: {lt: 2, field: f}",
+            closing(Measure::Distinct, rule::Bounds { below: Some(2.0), ..bounds() }),
+        ),
+        (
+            "value_sum, condition: {gt: 1.5, field: f}",
+            RuleKind::Sum(Sum { span, bounds: rule::Bounds { above: Some(1.5), ..bounds() } }),
+        ),
+        (
+            "value_sum, condition: {lt: -1.5, field: f}",
+            closing(Measure::Sum, rule::Bounds { below: Some(-1.5), ..bounds() }),
+        ),
+        (
+            "value_avg, condition: {gte: 10, field: f}",
+            closing(Measure::Average, rule::Bounds { at_least: Some(10.0), ..bounds() }),
+        ),
+        (
+            "value_percentile, condition: {eq: 7, percentile: 99.9, field: f}",
+            closing(
+                Measure::Percentile(99.9),
+                rule::Bounds { at_least: Some(7.0), at_most: Some(7.0), ..bounds() },
+            ),
+        ),
+        (
+            "value_median, condition: {neq: 7, field: f}",
+            closing(Measure::Median, rule::Bounds { other_than: Some(7.0), ..bounds() }),
+        ),
+        ("temporal, condition: {gte: 1}", RuleKind::Distinct(Distinct { span, at_least: 1 })),
+        ("temporal", RuleKind::Distinct(Distinct { span, at_least: 2 })),
+        (
+            "temporal, condition: failure or l-1",
+            RuleKind::Combined(Combined {
+                span,
+                members: 2,
+                formula: Combination::Any(vec![both.1, both.0]),
+            }),
+        ),
+        ("temporal_ordered", RuleKind::Sequence(Sequence { steps: 2, within: span, in_order: true })),
     ] {
-        let text = correlation("c", &format!("{body}, rules: [login, failure], timespan: 1d"));
+        let text = correlation("c", &format!("type: {body}, rules: [login, failure], timespan: 1d"));
         let (set, refused) = load_one(&(LOGIN.to_owned() + FAILURE + &text));
         assert_eq!(refused, [""; 0], "{body}");
-        assert_eq!(set.correlations[0].kind.name(), name);
-        let MemberCondition::Bounds(bounds) = &set.correlations[0].condition else { panic!("{body}") };
-        assert!(bounds.holds(inside) && !bounds.holds(outside), "{body}");
+        assert!(body.starts_with(set.correlations[0].kind.name()));
+        assert_eq!(set.correlations[0].detector, expected, "{body}");
     }
-    let text = correlation(
-        "c",
-        "type: temporal, rules: [login, failure], timespan: 1d, condition: failure and not l-1",
-    );
-    let (set, refused) = load_one(&(LOGIN.to_owned() + FAILURE + &text));
+    let text = "type: temporal, rules: [login, failure], timespan: 1d, condition: failure and not l-1";
+    let (set, refused) = load_one(&(LOGIN.to_owned() + FAILURE + &correlation("c", text)));
     assert_eq!(refused, [""; 0]);
-    let MemberCondition::Combination(combination) = &set.correlations[0].condition else { panic!("{set:?}") };
+    let RuleKind::Closing(Closing { measure: Measure::Combination(combination), .. }) =
+        &set.correlations[0].detector
+    else {
+        panic!("{set:?}")
+    };
     assert!(combination.is_true(&|place| place == 1) && !combination.is_true(&|_| true));
+}
+
+#[test]
+fn a_digest_is_of_what_is_asked_for_and_of_nothing_else() {
+    let digest = |text: &str| {
+        let (set, refused) = load_one(text);
+        assert_eq!(refused, [""; 0], "{text}");
+        set.correlations[0].digest
+    };
+    let body = "type: event_count, rules: [login], timespan: 1m, condition: {gt: 2}";
+    let plain = LOGIN.to_owned() + &correlation("c", body);
+    let filter =
+        "title: F\nlogsource: {service: sshd}\nfilter: {rules: [login], own: {a: b}, condition: not own}";
+    for (same, text) in [
+        (true, format!("# A word.\n\n{plain}")),
+        (true, plain.replace("title: Login", "title: Logins\nlevel: high")),
+        (false, plain.replace("{what: login}", "{what: logins}")),
+        (false, plain.replace("{gt: 2}", "{gt: 3}")),
+        (false, plain.clone() + filter),
+    ] {
+        assert_eq!(digest(&text) == digest(&plain), same, "{text}");
+    }
 }
 
 #[test]
